@@ -1,0 +1,385 @@
+"""The story of one case: what came, what was found, what was decided, what was answered."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import VectorField
+
+from implants.models import DIMENSIONS, Encoder, Implant, ReferenceImage
+from raiox.common.models import RegionField
+from webhooks.models import JotformForm
+
+
+class Case(models.Model):
+    """One submission of a form, from its arrival to the answer."""
+
+    class State(models.TextChoices):
+        """Where the case stands."""
+
+        RECEIVED = "received", _("received")
+        ANALYZING = "analyzing", _("analysing")
+        PENDING = "pending", _("waiting for review")
+        APPROVED = "approved", _("approved")
+        REJECTED = "rejected", _("rejected")
+
+    class Problem(models.TextChoices):
+        """Why the case has no candidates, or not all of them."""
+
+        NO_IMAGE = "no_image", _("no image was sent")
+        NO_USABLE_IMAGE = "no_usable_image", _("no usable image")
+        EMPTY_CATALOGUE = "empty_catalogue", _("the catalogue is empty")
+        ENCODER_UNAVAILABLE = "encoder_unavailable", _("the encoder is unavailable")
+        ANALYSIS_FAILED = "analysis_failed", _("the analysis failed")
+
+    class RejectionReason(models.TextChoices):
+        """Why a case gets no identification."""
+
+        NEW_FILM_NEEDED = "new_film_needed", _("a new radiograph is needed")
+        NOT_AN_IMPLANT = "not_an_implant", _("there is no implant on the radiograph")
+        DUPLICATE = "duplicate", _("duplicate of another case")
+        OTHER = "other", _("other reason")
+
+    form = models.ForeignKey(JotformForm, models.PROTECT, related_name="+", verbose_name=_("form"))
+    submission_id = models.CharField(_("submission id"), max_length=80)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.RECEIVED)
+    problem = models.CharField(_("problem"), max_length=30, choices=Problem, blank=True)
+    dentist_name = models.CharField(_("dentist"), max_length=200, blank=True)
+    dentist_email = models.CharField(_("dentist's e-mail"), max_length=254, blank=True)
+    patient = models.CharField(_("patient"), max_length=200, blank=True)
+    tooth = models.CharField(_("tooth"), max_length=40, blank=True)
+    is_direct = models.BooleanField(
+        _("direct"),
+        default=False,
+        help_text=_("Came without a Jotform submission: there is nothing to write back to"),
+    )
+    note = models.TextField(_("note to the dentist"), blank=True)
+    rejection_reason = models.CharField(
+        _("reason of the rejection"), max_length=20, choices=RejectionReason, blank=True
+    )
+    rejection_text = models.TextField(_("text of the rejection"), blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("decided by"),
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
+    decision_id = models.UUIDField(_("decision id"), null=True, blank=True)
+    changed_after_decision = models.BooleanField(_("changed after the decision"), default=False)
+    postponed_until = models.DateTimeField(_("postponed until"), null=True, blank=True)
+    correlation_id = models.CharField(_("correlation id"), max_length=64, blank=True)
+    created_at = models.DateTimeField(_("received at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    class Meta:
+        db_table = "cases"
+        ordering = ["created_at"]
+        verbose_name = _("case")
+        verbose_name_plural = _("cases")
+        permissions = [("decide_case", _("Can approve, reject and reopen cases"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["form", "submission_id"], name="cases_form_submission_unique"
+            ),
+            models.CheckConstraint(
+                name="cases_decision_is_whole",
+                condition=Q(
+                    state__in=["approved", "rejected"],
+                    decided_by__isnull=False,
+                    decided_at__isnull=False,
+                    decision_id__isnull=False,
+                )
+                | Q(
+                    state__in=["received", "analyzing", "pending"],
+                    decided_by__isnull=True,
+                    decided_at__isnull=True,
+                    decision_id__isnull=True,
+                ),
+            ),
+            models.CheckConstraint(
+                name="cases_rejection_has_reason",
+                condition=~Q(state="rejected") | ~Q(rejection_reason=""),
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "created_at"], name="cases_state_created")]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the case was approved or rejected."""
+        return self.state in (self.State.APPROVED, self.State.REJECTED)
+
+    @property
+    def is_postponed(self) -> bool:
+        """Whether a reviewer put the case off and that time has not come."""
+        return self.postponed_until is not None and self.postponed_until > timezone.now()
+
+
+class CaseImage(models.Model):
+    """A file of the submission: waiting, kept privately, or refused with a reason."""
+
+    class State(models.TextChoices):
+        """What became of the file."""
+
+        WAITING = "waiting", _("waiting")
+        STORED = "stored", _("stored")
+        REFUSED = "refused", _("refused")
+        DELETED = "deleted", _("deleted")
+
+    class Refusal(models.TextChoices):
+        """Why a file was not taken."""
+
+        TOO_LARGE = "too_large", _("the file is too large")
+        NOT_AN_IMAGE = "not_an_image", _("the file is not a readable image")
+        UNSUPPORTED_FORMAT = "unsupported_format", _("the format is not supported")
+        TOO_SMALL = "too_small", _("the image is too small")
+        HOST_NOT_ALLOWED = "host_not_allowed", _("the file's address is not allowed")
+        DOWNLOAD_FAILED = "download_failed", _("the download failed")
+        LOGIN_REQUIRED = "login_required", _("Jotform asks for a log-in to show the file")
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="images")
+    url = models.TextField(_("address"))
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
+    refusal = models.CharField(_("refusal"), max_length=20, choices=Refusal, blank=True)
+    file = models.FileField(_("file"), upload_to="uploads/", max_length=400, blank=True)
+    sha256 = models.CharField(_("SHA-256 of the received bytes"), max_length=64, blank=True)
+    width = models.PositiveIntegerField(_("width (px)"), null=True)
+    height = models.PositiveIntegerField(_("height (px)"), null=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        db_table = "case_images"
+        ordering = ["pk"]
+        verbose_name = _("image of a case")
+        verbose_name_plural = _("images of cases")
+        constraints = [
+            models.UniqueConstraint(fields=["case", "url"], name="case_images_case_url_unique"),
+            models.CheckConstraint(
+                name="case_images_refused_has_reason",
+                condition=(Q(state="refused") & ~Q(refusal=""))
+                | (~Q(state="refused") & Q(refusal="")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case} / {self.pk}"
+
+
+class Finding(models.Model):
+    """One implant on the film and what the reviewer says it is."""
+
+    class Verdict(models.TextChoices):
+        """How sure the reviewer is."""
+
+        IDENTIFIED = "identified", _("identified")
+        PROBABLE = "probable", _("probable")
+        NOT_IN_CATALOGUE = "not_in_catalogue", _("not in the catalogue")
+        NOT_IDENTIFIABLE = "not_identifiable", _("not identifiable")
+
+    NAMES_IMPLANT = (Verdict.IDENTIFIED, Verdict.PROBABLE)
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="findings")
+    tooth = models.CharField(_("tooth"), max_length=40, blank=True)
+    image = models.ForeignKey(
+        CaseImage, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("image")
+    )
+    region = RegionField(verbose_name=_("region"))
+    verdict = models.CharField(_("verdict"), max_length=20, choices=Verdict, blank=True)
+    implant = models.ForeignKey(
+        Implant,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("implant"),
+    )
+    note = models.TextField(_("note"), blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        db_table = "findings"
+        ordering = ["pk"]
+        verbose_name = _("finding")
+        verbose_name_plural = _("findings")
+        constraints = [
+            models.CheckConstraint(
+                name="findings_implant_matches_verdict",
+                condition=Q(verdict__in=["identified", "probable"], implant__isnull=False)
+                | (~Q(verdict__in=["identified", "probable"]) & Q(implant__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="findings_region_has_image",
+                condition=Q(region__isnull=True) | Q(image__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case} / {self.tooth or self.pk}"
+
+
+class Search(models.Model):
+    """One question to the catalogue: a finding on an image by one encoder; never overwritten."""
+
+    class Confidence(models.TextChoices):
+        """What the similarity means; null while the encoder is not calibrated."""
+
+        HIGH = "high", _("high")
+        MEDIUM = "medium", _("medium")
+        LOW = "low", _("low")
+        OUT_OF_CATALOGUE = "out_of_catalogue", _("probably not in the catalogue")
+
+    finding = models.ForeignKey(Finding, models.CASCADE, related_name="searches")
+    image = models.ForeignKey(CaseImage, models.CASCADE, related_name="searches")
+    region = RegionField(verbose_name=_("region"))
+    encoder = models.ForeignKey(Encoder, models.PROTECT, related_name="+")
+    embedding = VectorField(dimensions=DIMENSIONS)
+    confidence = models.CharField(max_length=20, choices=Confidence, null=True, blank=True)  # noqa: DJ001  # null says "not calibrated"
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "searches"
+        ordering = ["pk"]
+        verbose_name = _("search")
+        verbose_name_plural = _("searches")
+
+    def __str__(self) -> str:
+        return f"{self.finding} / {self.encoder}"
+
+
+class Result(models.Model):
+    """One candidate of a search: an implant, by its most similar reference."""
+
+    search = models.ForeignKey(Search, models.CASCADE, related_name="results")
+    rank = models.PositiveSmallIntegerField(_("rank"))
+    implant = models.ForeignKey(Implant, models.PROTECT, related_name="+")
+    reference = models.ForeignKey(ReferenceImage, models.SET_NULL, null=True, related_name="+")
+    similarity = models.FloatField(_("similarity"))
+
+    class Meta:
+        db_table = "results"
+        ordering = ["search", "rank"]
+        verbose_name = _("result")
+        verbose_name_plural = _("results")
+        constraints = [
+            models.UniqueConstraint(fields=["search", "rank"], name="results_search_rank_unique"),
+            models.UniqueConstraint(
+                fields=["search", "implant"], name="results_search_implant_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rank}. {self.implant}"
+
+
+class CaseEvent(models.Model):
+    """Something that happened to a case; written once, never changed."""
+
+    class Kind(models.TextChoices):
+        """What happened."""
+
+        RECEIVED = "received", _("Case received")
+        UPDATED = "updated", _("Submission edited")
+        CHANGED_AFTER_DECISION = "changed_after_decision", _("Submission edited after the decision")
+        IMAGE_STORED = "image_stored", _("Image stored")
+        IMAGE_REFUSED = "image_refused", _("Image refused")
+        ANALYSIS_STARTED = "analysis_started", _("Analysis started")
+        ANALYZED = "analyzed", _("Analysis finished")
+        ANALYSIS_FAILED = "analysis_failed", _("Analysis failed")
+        ANALYSIS_REQUESTED = "analysis_requested", _("New analysis requested")
+        FINDING_ADDED = "finding_added", _("Finding added")
+        FINDING_REMOVED = "finding_removed", _("Finding removed")
+        FINDING_CHANGED = "finding_changed", _("Finding changed")
+        APPROVED = "approved", _("Approved")
+        REJECTED = "rejected", _("Rejected")
+        REOPENED = "reopened", _("Reopened")
+        POSTPONED = "postponed", _("Postponed")
+        NOTHING_TO_DELIVER = "nothing_to_deliver", _("Direct case: nothing to write back to")
+        DELIVERY_QUEUED = "delivery_queued", _("Answer queued")
+        DELIVERY_SENT = "delivery_sent", _("Answer written into Jotform")
+        DELIVERY_RETRYING = "delivery_retrying", _("Delivery failed, will be repeated")
+        DELIVERY_FAILED = "delivery_failed", _("Delivery failed")
+        DELIVERY_WAITING = "delivery_waiting", _("Delivery waits")
+        DELIVERY_CANCELLED = "delivery_cancelled", _("Delivery cancelled")
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="events")
+    created_at = models.DateTimeField(_("time"), auto_now_add=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("who"),
+    )
+    kind = models.CharField(_("what"), max_length=30, choices=Kind)
+    data = models.JSONField(_("details"), default=dict)
+    correlation_id = models.CharField(_("correlation id"), max_length=64, blank=True)
+
+    class Meta:
+        db_table = "case_events"
+        ordering = ["pk"]
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+
+    def __str__(self) -> str:
+        return f"{self.case}: {self.get_kind_display()}"
+
+
+class Delivery(models.Model):
+    """One attempt to write a text into the submission's result question."""
+
+    class Kind(models.TextChoices):
+        """Which text."""
+
+        RECEIVED = "received", _("notice of receipt")
+        ANSWER = "answer", _("answer")
+
+    class State(models.TextChoices):
+        """How the attempt ended, or that it has not begun."""
+
+        QUEUED = "queued", _("queued")
+        SENT = "sent", _("sent")
+        RETRYING = "retrying", _("failed, will be repeated")
+        FAILED = "failed", _("failed")
+        WAITING = "waiting", _("waiting")
+        CANCELLED = "cancelled", _("cancelled")
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="deliveries")
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.ANSWER)
+    decision_id = models.UUIDField(_("decision id"), null=True)
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
+    text = models.TextField(_("text"))
+    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    status_code = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
+    duration_ms = models.PositiveIntegerField(_("duration (ms)"), null=True)
+    response = models.TextField(_("shortened response"), blank=True)
+    due_at = models.DateTimeField(_("due at"), default=timezone.now)
+    started_at = models.DateTimeField(_("started at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
+
+    class Meta:
+        db_table = "deliveries"
+        ordering = ["pk"]
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [
+            # One open attempt per decision: whoever comes second finds the first.
+            models.UniqueConstraint(
+                fields=["case", "kind", "decision_id"],
+                condition=Q(state__in=["queued", "waiting"]),
+                nulls_distinct=False,
+                name="deliveries_one_open_attempt",
+            )
+        ]
+        indexes = [models.Index(fields=["state", "due_at"], name="deliveries_state_due")]
+
+    def __str__(self) -> str:
+        return f"{self.case} / {self.get_kind_display()} {self.attempt}"

@@ -1,0 +1,225 @@
+"""The catalogue: manufacturers, implants, their reference radiographs, and encoders' vectors."""
+
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from pgvector.django import HnswIndex, VectorField
+
+from raiox.common.models import RegionField
+
+DIMENSIONS = 512
+
+
+class Manufacturer(models.Model):
+    """Who makes an implant."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    country = models.CharField(_("country"), max_length=2, blank=True, help_text=_("ISO code: BR"))
+
+    class Meta:
+        db_table = "manufacturers"
+        ordering = ["name"]
+        verbose_name = _("manufacturer")
+        verbose_name_plural = _("manufacturers")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Implant(models.Model):
+    """A system or line, such as Straumann BLX: diameters can't be told apart on a film."""
+
+    class Type(models.TextChoices):
+        """How the body holds in the bone."""
+
+        SCREW = "screw", _("screw")
+        PRESS_FIT = "press_fit", _("press-fit")
+        ONE_PIECE = "one_piece", _("one-piece")
+        ZYGOMATIC = "zygomatic", _("zygomatic")
+
+    class Connection(models.TextChoices):
+        """The interface between implant and abutment."""
+
+        EXTERNAL_HEX = "external_hex", _("external hex")
+        INTERNAL_HEX = "internal_hex", _("internal hex")
+        INTERNAL_OCTAGON = "internal_octagon", _("internal octagon")
+        TRI_CHANNEL = "tri_channel", _("tri-channel")
+        CONICAL = "conical", _("conical (Morse)")
+        LOCKING_TAPER = "locking_taper", _("locking taper")
+        TUBE_IN_TUBE = "tube_in_tube", _("tube-in-tube")
+        ONE_PIECE = "one_piece", _("one-piece")
+
+    class Level(models.TextChoices):
+        """Where the platform sits."""
+
+        BONE = "bone", _("bone level")
+        TISSUE = "tissue", _("tissue level")
+
+    class Body(models.TextChoices):
+        """The outline of the body."""
+
+        PARALLEL = "parallel", _("parallel")
+        TAPERED = "tapered", _("tapered")
+        SEMI_TAPERED = "semi_tapered", _("semi-tapered")
+
+    class Apex(models.TextChoices):
+        """The outline of the apex."""
+
+        CONE = "cone", _("cone")
+        DOME = "dome", _("dome")
+        FLAT = "flat", _("flat")
+
+    class ApicalFeature(models.TextChoices):
+        """What is cut into the apex."""
+
+        HOLE = "hole", _("hole")
+        GROOVE = "groove", _("groove")
+
+    manufacturer = models.ForeignKey(
+        Manufacturer, models.PROTECT, related_name="implants", verbose_name=_("manufacturer")
+    )
+    name = models.CharField(_("name"), max_length=120)
+    aliases = ArrayField(
+        models.CharField(max_length=120), default=list, blank=True, verbose_name=_("aliases")
+    )
+    type = models.CharField(_("type"), max_length=20, choices=Type, blank=True)
+    connection = models.CharField(_("connection"), max_length=20, choices=Connection, blank=True)
+    connection_detail = models.CharField(_("connection detail"), max_length=200, blank=True)
+    level = models.CharField(_("level"), max_length=10, choices=Level, blank=True)
+    body = models.CharField(_("body"), max_length=20, choices=Body, blank=True)
+    thread = models.CharField(_("thread"), max_length=200, blank=True)
+    microthread = models.BooleanField(_("microthread"), null=True, blank=True)
+    apex = models.CharField(_("apex"), max_length=10, choices=Apex, blank=True)
+    apical_feature = models.CharField(
+        _("apical feature"), max_length=10, choices=ApicalFeature, blank=True
+    )
+    platform = models.CharField(_("platform"), max_length=200, blank=True)
+    collar = models.CharField(_("collar"), max_length=200, blank=True)
+    diameters_mm = ArrayField(
+        models.DecimalField(max_digits=4, decimal_places=2),
+        default=list,
+        blank=True,
+        verbose_name=_("diameters (mm)"),
+    )
+    sources = models.JSONField(
+        _("sources"), default=dict, blank=True, help_text=_("Attribute name to its source")
+    )
+    look_alike_group = models.CharField(
+        _("look-alike group"),
+        max_length=100,
+        blank=True,
+        db_index=True,
+        help_text=_("Implants of one group can't be told apart by the film alone"),
+    )
+    is_demo = models.BooleanField(_("demo"), default=False, editable=False)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        db_table = "implants"
+        ordering = ["manufacturer__name", "name"]
+        verbose_name = _("implant")
+        verbose_name_plural = _("implants")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["manufacturer", "name"], name="implants_manufacturer_name_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.manufacturer.name} {self.name}"
+
+
+class ReferenceImage(models.Model):
+    """A radiograph that documents an implant; one film may document two implants."""
+
+    implant = models.ForeignKey(
+        Implant, models.CASCADE, related_name="references", verbose_name=_("implant")
+    )
+    image = models.FileField(_("image"), upload_to="referencia/", max_length=400)
+    region = RegionField(verbose_name=_("region"))
+    diameter_mm = models.DecimalField(
+        _("diameter (mm)"), max_digits=4, decimal_places=2, null=True, blank=True
+    )
+    length_mm = models.DecimalField(
+        _("length (mm)"), max_digits=4, decimal_places=1, null=True, blank=True
+    )
+    source_key = models.CharField(_("source"), max_length=500, unique=True)
+    sha256 = models.CharField(_("SHA-256 of the received bytes"), max_length=64, db_index=True)
+    is_demo = models.BooleanField(_("demo"), default=False, editable=False)
+    encoding_error = models.CharField(_("encoding error"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        db_table = "reference_images"
+        ordering = ["implant", "pk"]
+        verbose_name = _("reference radiograph")
+        verbose_name_plural = _("reference radiographs")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["implant", "sha256"], name="reference_images_implant_sha256_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.implant} #{self.pk}"
+
+
+class Encoder(models.Model):
+    """An image encoder: a bundle folder (`encoder.onnx`, `encoder.json`) and whether it answers."""
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    path = models.CharField(_("bundle folder"), max_length=500)
+    version = models.CharField(_("version"), max_length=50, blank=True)
+    is_active = models.BooleanField(_("active"), default=False)
+    calibration = models.JSONField(_("calibration"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        db_table = "encoders"
+        ordering = ["name"]
+        verbose_name = _("encoder")
+        verbose_name_plural = _("encoders")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_active"], condition=Q(is_active=True), name="encoders_one_active"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReferenceVector(models.Model):
+    """A reference as one encoder sees it; vectors of different encoders are never compared."""
+
+    reference = models.ForeignKey(ReferenceImage, models.CASCADE, related_name="vectors")
+    encoder = models.ForeignKey(Encoder, models.CASCADE, related_name="vectors")
+    embedding = VectorField(dimensions=DIMENSIONS)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[models.Manager[Any]] = models.Manager()
+
+    class Meta:
+        db_table = "reference_vectors"
+        verbose_name = _("reference vector")
+        verbose_name_plural = _("reference vectors")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reference", "encoder"], name="reference_vectors_reference_encoder_unique"
+            )
+        ]
+        indexes = [
+            HnswIndex(
+                name="reference_vectors_hnsw",
+                fields=["embedding"],
+                m=16,
+                ef_construction=64,
+                opclasses=["vector_cosine_ops"],
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference_id} / {self.encoder_id}"

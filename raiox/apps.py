@@ -1,0 +1,21 @@
+"""Django's view of the wiring: this package as an application, and the admin site it shows."""
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+
+
+class RaioxConfig(AppConfig):
+    """Holds the commands and checks that belong to no single application."""
+
+    name = "raiox"
+    verbose_name = "Raiox AI"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from raiox import checks  # noqa: F401  # importing registers them
+
+
+class RaioxAdminConfig(AdminConfig):
+    """Django's admin with Raiox's name on it."""
+
+    default_site = "raiox.admin_site.RaioxAdminSite"

@@ -1,0 +1,242 @@
+"""All settings. README.md lists the environment variables that are read here."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from raiox.settings.environment import PROJECT_DIR, env, local_secret, read_mode
+
+RAIOX_ENV = read_mode()
+IS_DEVELOPMENT = RAIOX_ENV in ("local", "test")
+RAIOX_VERSION = "0.1.0"
+
+BASE_DIR = PROJECT_DIR
+VAR_DIR = Path(
+    env.str("RAIOX_VAR_DIR", default=str(BASE_DIR / ("var/test" if RAIOX_ENV == "test" else "var")))
+)
+SECRETS_DIR = VAR_DIR / "secrets"
+
+# --- Secrets: generated once in local and test mode, without a default elsewhere (raiox.checks explains) ---
+SECRET_KEY = env.str(
+    "SECRET_KEY", default=local_secret(SECRETS_DIR, "secret-key") if IS_DEVELOPMENT else ""
+)
+WEBHOOK_TOKENS: list[str] = env.list(
+    "WEBHOOK_TOKENS",
+    default=[local_secret(SECRETS_DIR, "webhook-token")] if IS_DEVELOPMENT else [],
+)
+JF_SECRET: list[str] = env.list("JF_SECRET", default=[])
+WEBHOOK_REQUIRE_SIGNATURE: bool = env.bool("WEBHOOK_REQUIRE_SIGNATURE", default=False)
+
+# --- The outside ---
+PUBLIC_URL: str = env.str("PUBLIC_URL", default="http://127.0.0.1:8000" if IS_DEVELOPMENT else "")
+RAIOX_TLS: bool = env.bool("RAIOX_TLS", default=False)
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
+DEBUG = False
+ALLOWED_HOSTS: list[str] = env.list(
+    "ALLOWED_HOSTS",
+    default=["127.0.0.1", "localhost", "[::1]", "testserver"] if IS_DEVELOPMENT else [],
+)
+
+# --- Jotform ---
+JOTFORM_API_KEY: str = env.str("JOTFORM_API_KEY", default="")
+JOTFORM_API_URL: str = env.str("JOTFORM_API_URL", default="https://api.jotform.com")
+JOTFORM_TEAM_ID: str = env.str("JOTFORM_TEAM_ID", default="")
+JOTFORM_FILE_HOSTS: list[str] = env.list(
+    "JOTFORM_FILE_HOSTS",
+    default=["www.jotform.com", "jotform.com", "eu.jotform.com", "files.jotform.com"],
+)
+DOWNLOAD_EXTRA_ORIGINS: list[str] = env.list("DOWNLOAD_EXTRA_ORIGINS", default=[])
+DELIVERY_GRACE_SECONDS: int = env.int("DELIVERY_GRACE_SECONDS", default=30)
+
+# --- Applications ---
+INSTALLED_APPS = [
+    "raiox.apps.RaioxAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "procrastinate.contrib.django",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "raiox.apps.RaioxConfig",
+    "implants",
+    "webhooks",
+    "cases",
+]
+MIDDLEWARE = [
+    "raiox.common.correlation.CorrelationMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "raiox.urls"
+WSGI_APPLICATION = "raiox.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- Database ---
+EMBEDDED_POSTGRES_DIR = env.str("EMBEDDED_POSTGRES_DIR", default="")
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.db_url("DATABASE_URL")
+    if env.str("DATABASE_URL", default="")
+    else {"ENGINE": "raiox.embedded_postgres", "NAME": "raiox"}
+}
+# A connection a worker or a web thread holds may have died with a database restart.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Cache and rate limits ---
+REDIS_URL: str = env.str("REDIS_URL", default="")
+CACHES = {
+    "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+# Without Redis the service runs as one web process with threads (raiox.checks refuses more), so
+# that local memory is shared by all requests, which is all that these two checks ask for.
+SILENCED_SYSTEM_CHECKS = [] if REDIS_URL else ["django_ratelimit.E003", "django_ratelimit.W001"]
+WEB_PROCESSES: int = env.int("WEB_PROCESSES", default=1)
+WEBHOOK_RATE: str = env.str("WEBHOOK_RATE", default="12000/m")
+WEBHOOK_RATE_UNAUTHENTICATED: str = env.str("WEBHOOK_RATE_UNAUTHENTICATED", default="30/m")
+WEBHOOK_MAX_BODY_BYTES = 10 * 1024 * 1024
+
+# --- Files ---
+DO_SPACES_KEY: str = env.str("DO_SPACES_KEY", default="")
+DO_SPACES_SECRET: str = env.str("DO_SPACES_SECRET", default="")
+DO_SPACES_BUCKET: str = env.str("DO_SPACES_BUCKET", default="")
+DO_SPACES_REGION: str = env.str("DO_SPACES_REGION", default="nyc3")
+DO_SPACES_ENDPOINT: str = env.str(
+    "DO_SPACES_ENDPOINT", default=f"https://{DO_SPACES_REGION}.digitaloceanspaces.com"
+)
+MEDIA_ROOT = VAR_DIR / "media"
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").is_dir() else []
+_SPACES = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "access_key": DO_SPACES_KEY,
+        "secret_key": DO_SPACES_SECRET,
+        "bucket_name": DO_SPACES_BUCKET,
+        "region_name": DO_SPACES_REGION,
+        "endpoint_url": DO_SPACES_ENDPOINT,
+        "default_acl": "private",
+        "querystring_auth": True,
+        "file_overwrite": False,
+    },
+}
+_LOCAL_FOLDER = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {
+        "location": MEDIA_ROOT,
+        "file_permissions_mode": 0o600,
+        "directory_permissions_mode": 0o700,
+    },
+}
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": _SPACES if DO_SPACES_BUCKET else _LOCAL_FOLDER,
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+if IS_DEVELOPMENT:
+    # Served straight from the apps' folders: no collectstatic before the first look.
+    WHITENOISE_USE_FINDERS = True
+    STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+
+# --- Search ---
+EXACT_SEARCH_LIMIT: int = env.int("EXACT_SEARCH_LIMIT", default=20_000)
+ENCODER_THREADS: int = env.int("ENCODER_THREADS", default=2)
+
+# --- People ---
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LANGUAGE_CODE = "pt-br"
+LANGUAGES = [("pt-br", "Português"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.str("TIME_ZONE", default="America/Sao_Paulo")
+USE_I18N = True
+USE_TZ = True
+LOGIN_URL = "admin:login"
+
+# --- Security ---
+SECURE_SSL_REDIRECT = RAIOX_TLS
+SESSION_COOKIE_SECURE = RAIOX_TLS
+CSRF_COOKIE_SECURE = RAIOX_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if RAIOX_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = RAIOX_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+SESSION_COOKIE_NAME = "raiox_session"
+X_FRAME_OPTIONS = "DENY"
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+# --- API ---
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Raiox AI",
+    "DESCRIPTION": "Identification of dental implants on radiographs.",
+    "VERSION": RAIOX_VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# --- Logs ---
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"correlation": {"()": "raiox.common.correlation.CorrelationFilter"}},
+    "formatters": {
+        "line": {
+            "format": "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s",
+        }
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["correlation"],
+        }
+    },
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # Procrastinate prints each job's arguments at INFO; ids only, but twice per job.
+    "loggers": {"procrastinate": {"level": "WARNING"}},
+}

@@ -1,0 +1,41 @@
+"""How settings are read: one environment variable each, or `NAME_FILE` for a secret in a file.
+
+The values of `.env` in the project's folder count where the environment itself says nothing.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
+MODES = ("local", "test", "stage", "production")
+
+# The test mode must not depend on what a developer wrote into her .env.
+if os.environ.get("RAIOX_ENV") != "test":
+    environ.Env.read_env(PROJECT_DIR / ".env")
+
+env = environ.FileAwareEnv()
+
+
+def read_mode() -> str:
+    """The mode this process runs in: one of `MODES`."""
+    mode: str = env.str("RAIOX_ENV", default="local")
+    if mode not in MODES:
+        raise ImproperlyConfigured(f"RAIOX_ENV is {mode!r}; it must be one of {', '.join(MODES)}.")
+    return mode
+
+
+def local_secret(folder: Path, name: str) -> str:
+    """The secret `name` of this clone, generated once into `folder` (local and test mode only)."""
+    path = folder / name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()
