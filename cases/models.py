@@ -1,7 +1,5 @@
 """The story of one case: what came, what was found, what was decided, what was answered."""
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -9,8 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
+from implants.fields import RegionField
 from implants.models import DIMENSIONS, Encoder, Implant, ReferenceImage
-from raiox.common.models import RegionField
 from webhooks.models import JotformForm
 
 
@@ -351,13 +349,29 @@ class Delivery(models.Model):
         WAITING = "waiting", _("waiting")
         CANCELLED = "cancelled", _("cancelled")
 
+    class Reason(models.TextChoices):
+        """Why it did not go, or not yet."""
+
+        PAUSED = "paused", _("the form's deliveries are paused")
+        QUOTA = "quota", _("Jotform's daily limit is used up")
+        UNDONE = "undone", _("the decision was undone in time")
+        SUPERSEDED = "superseded", _("a later decision replaced it")
+        ANSWER_CAME_FIRST = "answer_came_first", _("the answer came first")
+        UNREACHABLE = "unreachable", _("Jotform could not be reached or failed")
+        UNAUTHORIZED = "unauthorized", _("Jotform refused: the key, or the submission is unknown")
+        READ_ONLY_KEY = "read_only_key", _("the API key may only read")
+        NO_API_KEY = "no_api_key", _("no API key is configured")
+        NOT_FOUND = "not_found", _("Jotform does not know the submission")
+        NO_RESULT_QUESTION = "no_result_question", _("the form has no result question mapped")
+        REFUSED = "refused", _("Jotform refused the answer")
+
     case = models.ForeignKey(Case, models.CASCADE, related_name="deliveries")
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.ANSWER)
     decision_id = models.UUIDField(_("decision id"), null=True)
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     text = models.TextField(_("text"))
-    reason = models.CharField(_("reason"), max_length=300, blank=True)
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
     status_code = models.PositiveSmallIntegerField(_("HTTP status"), null=True)
     duration_ms = models.PositiveIntegerField(_("duration (ms)"), null=True)
     response = models.TextField(_("shortened response"), blank=True)

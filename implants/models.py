@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HnswIndex, VectorField
 
-from raiox.common.models import RegionField
+from implants.fields import RegionField
 
 DIMENSIONS = 512
 

@@ -16,7 +16,7 @@ VAR_DIR = Path(
 )
 SECRETS_DIR = VAR_DIR / "secrets"
 
-# --- Secrets: generated once in local and test mode, without a default elsewhere (raiox.checks explains) ---
+# --- Secrets: generated once in local and test mode; elsewhere raiox.checks asks for them ---
 SECRET_KEY = env.str(
     "SECRET_KEY", default=local_secret(SECRETS_DIR, "secret-key") if IS_DEVELOPMENT else ""
 )
@@ -47,6 +47,8 @@ JOTFORM_FILE_HOSTS: list[str] = env.list(
 )
 DOWNLOAD_EXTRA_ORIGINS: list[str] = env.list("DOWNLOAD_EXTRA_ORIGINS", default=[])
 DELIVERY_GRACE_SECONDS: int = env.int("DELIVERY_GRACE_SECONDS", default=30)
+# The first repetition after a failure; each later one waits three times as long.
+DELIVERY_RETRY_SECONDS: int = env.int("DELIVERY_RETRY_SECONDS", default=20)
 
 # --- Applications ---
 INSTALLED_APPS = [
@@ -107,6 +109,15 @@ DATABASES: dict[str, dict[str, Any]] = {
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Jobs ---
+# A worker that says nothing for the stalled time is dead; its jobs go to another one.
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "concurrency": env.int("WORKER_CONCURRENCY", default=3),
+    "update_heartbeat_interval": 5.0,
+    "stalled_worker_timeout": 20.0,
+    "shutdown_graceful_timeout": 20.0,
+}
 
 # --- Cache and rate limits ---
 REDIS_URL: str = env.str("REDIS_URL", default="")

@@ -1,0 +1,229 @@
+"""From a case's addresses to candidates: download, validate, keep, encode, search.
+
+Whatever goes wrong, the case ends `pending` with the reason: it waits for Brenda, it is never lost.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from django.core.files.base import ContentFile
+from django.db import transaction
+
+from cases.events import record
+from cases.models import Case, CaseEvent, CaseImage, Finding, Result, Search
+from implants.encoders.active import ActiveEncoder, active
+from implants.encoders.bundle import EncoderUnavailable
+from implants.models import ReferenceVector
+from implants.radiograph import (
+    Radiograph,
+    RadiographError,
+    clean_copy,
+    open_radiograph,
+    reopen_copy,
+)
+from implants.region import Region
+from implants.search import Candidate, search
+from raiox.common.http import FetchError
+from webhooks.downloads import download_file, source_from_settings
+
+logger = logging.getLogger(__name__)
+_UNSEEN = (Case.State.RECEIVED, Case.State.ANALYZING)
+_OPEN = (*_UNSEEN, Case.State.PENDING)
+
+
+class TryAgain(Exception):
+    """Something passing is in the way; the job should be repeated later."""
+
+
+class _Problem(Exception):
+    """The analysis can't give candidates, for a reason that the case shows."""
+
+    def __init__(self, problem: Case.Problem, detail: str = "") -> None:
+        super().__init__(problem)
+        self.problem, self.detail = problem, detail
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """One search, computed and not yet written."""
+
+    finding: Finding
+    image: CaseImage
+    embedding: np.ndarray
+    candidates: list[Candidate]
+
+
+def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
+    """Analyse the open case `case_id` with the active encoder; every search is a new row.
+
+    Raises `TryAgain` for passing trouble while attempts are left. Any other exception is a fault
+    of ours: raised while attempts are left, and after the last one the case waits for Brenda.
+    """
+    case = _begin(case_id)
+    if case is None:
+        return
+    try:
+        _fetch_images(case, is_last_attempt=is_last_attempt)
+        _finish(case, *_answers(case))
+    except _Problem as found:
+        _end_with(case, found.problem, found.detail)
+    except Exception as error:
+        if not is_last_attempt:
+            raise
+        logger.exception("analysis failed for good", extra={"case_id": case.pk})
+        _end_with(case, Case.Problem.ANALYSIS_FAILED, type(error).__name__)
+
+
+def give_up(case_id: int) -> None:
+    """End the analysis without an answer: repeated attempts did not come back."""
+    case = Case.objects.filter(pk=case_id, state__in=_OPEN).first()
+    if case is not None:
+        _end_with(case, Case.Problem.ANALYSIS_FAILED, "the worker died in each attempt")
+
+
+def _begin(case_id: int) -> Case | None:
+    """Mark the case as being analysed; None when it is decided (or gone).
+
+    A case that already waits for a decision stays `pending`: a new analysis must not take it out
+    of a reviewer's hands.
+    """
+    Case.objects.filter(pk=case_id, state__in=_UNSEEN).update(state=Case.State.ANALYZING)
+    case = Case.objects.filter(pk=case_id, state__in=_OPEN).first()
+    if case is None:
+        return None
+    record(case, CaseEvent.Kind.ANALYSIS_STARTED)
+    return case
+
+
+def _fetch_images(case: Case, *, is_last_attempt: bool) -> None:
+    """Download and keep what is not there yet; one file's refusal does not stop the others."""
+    source = source_from_settings()
+    passing: FetchError | None = None
+    for image in case.images.filter(state=CaseImage.State.WAITING):
+        try:
+            _keep(image, open_radiograph(download_file(image.url, source=source).data))
+        except RadiographError as error:
+            _refuse(image, error.code)
+        except FetchError as error:
+            if error.transient and not is_last_attempt:
+                passing = error
+            else:
+                _refuse(image, error.reason)
+    if passing is not None:
+        raise TryAgain from passing
+
+
+def _keep(image: CaseImage, radiograph: Radiograph) -> None:
+    """Store a private copy without metadata, then say so; a repeated attempt does it again."""
+    name = f"{image.case_id}/{uuid.uuid4().hex}.png"
+    image.file.save(name, ContentFile(clean_copy(radiograph)), save=False)
+    image.sha256 = radiograph.sha256
+    image.width, image.height = radiograph.width, radiograph.height
+    image.state = CaseImage.State.STORED
+    with transaction.atomic():
+        image.save()
+        record(image.case, CaseEvent.Kind.IMAGE_STORED, image=image.pk)
+
+
+def _refuse(image: CaseImage, reason: str) -> None:
+    image.state, image.refusal = CaseImage.State.REFUSED, reason
+    with transaction.atomic():
+        image.save(update_fields=["state", "refusal"])
+        record(image.case, CaseEvent.Kind.IMAGE_REFUSED, image=image.pk, reason=reason)
+
+
+def _answers(case: Case) -> tuple[ActiveEncoder, list[_Answer]]:
+    """Ask the catalogue for each finding on each image that counts for it."""
+    images = _stored_images(case)
+    encoder = _encoder()
+    if not ReferenceVector.objects.filter(encoder_id=encoder.id).exists():
+        raise _Problem(Case.Problem.EMPTY_CATALOGUE)
+    vectors: dict[tuple[int, tuple[float, ...]], np.ndarray] = {}
+    answers = []
+    for finding, image in _questions(case.findings.all(), images):
+        key = image.pk, tuple(finding.region or ())
+        if key not in vectors:
+            vectors[key] = _encode(encoder, image, finding.region)
+        found = search(vectors[key], encoder_id=encoder.id)
+        answers.append(_Answer(finding, image, vectors[key], found))
+    return encoder, answers
+
+
+def _stored_images(case: Case) -> list[CaseImage]:
+    images = list(case.images.filter(state=CaseImage.State.STORED))
+    if images:
+        return images
+    if case.images.exists():
+        raise _Problem(Case.Problem.NO_USABLE_IMAGE)
+    raise _Problem(Case.Problem.NO_IMAGE)
+
+
+def _encoder() -> ActiveEncoder:
+    try:
+        return active()
+    except EncoderUnavailable as error:
+        raise _Problem(Case.Problem.ENCODER_UNAVAILABLE, str(error)) from error
+
+
+def _questions(
+    findings: Iterable[Finding], images: list[CaseImage]
+) -> Iterable[tuple[Finding, CaseImage]]:
+    """A finding with a region searches its image only, others every stored image."""
+    for finding in findings:
+        for image in images:
+            if finding.region is None or finding.image_id == image.pk:
+                yield finding, image
+
+
+def _encode(encoder: ActiveEncoder, image: CaseImage, region: list[float] | None) -> np.ndarray:
+    with image.file.open("rb") as file:
+        radiograph = reopen_copy(file.read())
+    return encoder.session.encode(radiograph.image, Region.from_list(region) if region else None)
+
+
+@transaction.atomic
+def _finish(case: Case, encoder: ActiveEncoder, answers: list[_Answer]) -> None:
+    """Write all searches and open the case to the reviewers, in one piece."""
+    if not _hand_over(case, ""):
+        return
+    for answer in answers:
+        _write(encoder, answer)
+    record(case, CaseEvent.Kind.ANALYZED, encoder=encoder.name, searches=len(answers))
+
+
+def _write(encoder: ActiveEncoder, answer: _Answer) -> None:
+    row = Search.objects.create(
+        finding=answer.finding,
+        image=answer.image,
+        region=answer.finding.region,
+        encoder_id=encoder.id,
+        embedding=answer.embedding,
+    )
+    Result.objects.bulk_create(
+        Result(
+            search=row,
+            rank=rank,
+            implant_id=found.implant_id,
+            reference_id=found.reference_id,
+            similarity=found.similarity,
+        )
+        for rank, found in enumerate(answer.candidates, start=1)
+    )
+
+
+@transaction.atomic
+def _end_with(case: Case, problem: Case.Problem, detail: str) -> None:
+    if _hand_over(case, problem):
+        record(case, CaseEvent.Kind.ANALYSIS_FAILED, problem=problem, detail=detail[:300])
+
+
+def _hand_over(case: Case, problem: str) -> bool:
+    """To `pending`, unless somebody decided the case meanwhile."""
+    return bool(
+        Case.objects.filter(pk=case.pk, state__in=_OPEN).update(
+            state=Case.State.PENDING, problem=problem
+        )
+    )

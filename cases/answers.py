@@ -1,0 +1,55 @@
+"""The text that the dentist reads in Jotform."""
+
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from cases.candidates import Candidate, candidates_of
+from cases.models import Case, Finding
+
+
+def answer_text(case: Case) -> str:
+    """The answer to a decided case, in the service's language whoever decided."""
+    if case.state == Case.State.REJECTED:
+        return _render("answers/rejected.txt", case=case)
+    return _render("answers/approved.txt", case=case, findings=_findings(case))
+
+
+def received_text(case: Case) -> str:
+    """The notice that the case was received."""
+    return _render("answers/received.txt", case=case)
+
+
+def as_correction(text: str) -> str:
+    """The answer that follows an earlier one."""
+    return _render("answers/correction.txt", text=text)
+
+
+def _findings(case: Case) -> list[dict[str, Any]]:
+    findings = list(case.findings.select_related("implant__manufacturer"))
+    candidates = candidates_of(findings)
+    return [_finding(finding, candidates[finding.pk]) for finding in findings]
+
+
+def _finding(finding: Finding, candidates: list[Candidate]) -> dict[str, Any]:
+    """What the template says of one finding; alternatives only beside a named implant."""
+    chosen = [found for found in candidates if found.implant == finding.implant]
+    others = [found for found in candidates if found.implant != finding.implant]
+    return {
+        "finding": finding,
+        "similarity": chosen[0].similarity if chosen else None,
+        "alternatives": others if finding.verdict in Finding.NAMES_IMPLANT else [],
+    }
+
+
+def _render(template: str, **context: Any) -> str:
+    """Plain text: nothing is escaped, lines are trimmed, blank lines never double."""
+    with translation.override(settings.LANGUAGE_CODE):
+        text = render_to_string(template, {**context, "Verdict": Finding.Verdict})
+    lines: list[str] = []
+    for line in map(str.rstrip, text.strip().splitlines()):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,157 @@
+"""From a stored event to a case: once for each submission, whatever Jotform sends twice."""
+
+import logging
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from cases import delivery, queue
+from cases.events import record
+from cases.models import Case, CaseEvent, CaseImage, Finding
+from raiox.common import correlation
+from webhooks.client import JotformClient, client_from_settings
+from webhooks.errors import Permanent
+from webhooks.models import InboundEvent, JotformForm
+from webhooks.submission import AnswersMissing, Submission, from_answers, from_event
+
+logger = logging.getLogger(__name__)
+State = InboundEvent.State
+# Fields of the submission that a case takes over.
+_FIELDS = ("dentist_name", "dentist_email", "patient", "tooth")
+
+
+def open_case(event_id: int) -> Case | None:
+    """Process one event: open its case, update it, or tell that it was a duplicate.
+
+    Safe to repeat. Raises the Jotform client's transient errors, for the job to be retried.
+    """
+    event = InboundEvent.objects.get(pk=event_id)
+    if event.state != State.RECEIVED:
+        return None
+    form = JotformForm.objects.get(form_id=event.form_id)
+    submission = read_submission(event, form)
+    with transaction.atomic():
+        return _apply(event.pk, form, submission)
+
+
+def mark_failed(event_id: int, reason: str) -> None:
+    """Say of an event that it could not be processed; it stays stored and can be sent again."""
+    InboundEvent.objects.filter(pk=event_id, state=State.RECEIVED).update(
+        state=State.FAILED, reason=reason[:300]
+    )
+
+
+def read_submission(event: InboundEvent, form: JotformForm) -> Submission:
+    """What the event says, completed by Jotform's API where the event lacks something."""
+    try:
+        return from_event(event, form, must_have_images=bool(form.qid_images))
+    except AnswersMissing:
+        pass
+    try:
+        return _ask_jotform(client_from_settings(), event, form)
+    except Permanent as error:
+        # Nobody can say more about it: what came counts, and the case says that no image did.
+        logger.warning("submission not read from Jotform", extra={"reason": str(error)})
+        return from_event(event, form, must_have_images=False)
+
+
+def _ask_jotform(client: JotformClient, event: InboundEvent, form: JotformForm) -> Submission:
+    answers = client.get_submission(event.submission_id).answers
+    return from_answers(
+        {qid: answer.answer for qid, answer in answers.items()}, form, event.submission_id
+    )
+
+
+def _apply(event_id: int, form: JotformForm, submission: Submission) -> Case | None:
+    """Under a lock on the submission: two deliveries at once become one case."""
+    _lock_submission(submission)
+    event = InboundEvent.objects.select_for_update().get(pk=event_id)
+    if event.state != State.RECEIVED:
+        return None
+    if _last_digest(submission) == submission.digest:
+        _finish(event, State.DUPLICATE, submission)
+        return None
+    case = _take_over(form, submission)
+    _finish(event, State.PROCESSED, submission)
+    return case
+
+
+def _lock_submission(submission: Submission) -> None:
+    key = f"intake:{submission.form_id}:{submission.submission_id}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+
+
+def _last_digest(submission: Submission) -> str | None:
+    """The digest of the latest event of this submission that was not a duplicate."""
+    earlier: QuerySet[InboundEvent] = InboundEvent.objects.of_submission(
+        submission.form_id, submission.submission_id
+    )
+    return (
+        earlier.filter(state=State.PROCESSED)
+        .order_by("-pk")
+        .values_list("digest", flat=True)
+        .first()
+    )
+
+
+def _finish(event: InboundEvent, state: InboundEvent.State, submission: Submission) -> None:
+    event.state, event.digest = state, submission.digest
+    event.save(update_fields=["state", "digest"])
+
+
+def _take_over(form: JotformForm, submission: Submission) -> Case:
+    case = (
+        Case.objects.select_for_update()
+        .filter(form=form, submission_id=submission.submission_id)
+        .first()
+    )
+    return _update(case, submission) if case else _create(form, submission)
+
+
+def _create(form: JotformForm, submission: Submission) -> Case:
+    case = Case.objects.create(
+        form=form,
+        submission_id=submission.submission_id,
+        is_direct=submission.is_direct,
+        correlation_id=correlation.current(),
+        **_fields(submission),
+    )
+    _add_images(case, submission)
+    Finding.objects.create(case=case, tooth=submission.tooth)
+    record(case, CaseEvent.Kind.RECEIVED, images=len(submission.image_urls))
+    queue.defer_analysis(case)
+    delivery.queue_received_text(case)
+    return case
+
+
+def _update(case: Case, submission: Submission) -> Case:
+    """An edited submission: taken over; analysed before the decision, flagged after it."""
+    changed = [name for name, value in _fields(submission).items() if getattr(case, name) != value]
+    old_tooth = case.tooth
+    for name in changed:
+        setattr(case, name, getattr(submission, name))
+    new_images = _add_images(case, submission)
+    if case.is_decided:
+        case.changed_after_decision = True
+    else:
+        case.findings.filter(tooth=old_tooth, verdict="").update(tooth=case.tooth)
+    case.save()
+    kind = CaseEvent.Kind.CHANGED_AFTER_DECISION if case.is_decided else CaseEvent.Kind.UPDATED
+    record(case, kind, fields=changed, images=new_images)
+    if new_images and not case.is_decided:
+        queue.defer_analysis(case)
+    return case
+
+
+def _fields(submission: Submission) -> dict[str, Any]:
+    return {name: getattr(submission, name) for name in _FIELDS}
+
+
+def _add_images(case: Case, submission: Submission) -> int:
+    """One row per file that was not there yet; the count of new ones."""
+    known = set(case.images.values_list("url", flat=True))
+    new = [url for url in submission.image_urls if url not in known]
+    CaseImage.objects.bulk_create(CaseImage(case=case, url=url) for url in new)
+    return len(new)

@@ -1,0 +1,209 @@
+"""What reviewers do with a case. One guarded UPDATE decides who was first."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cases import delivery, queue
+from cases.events import record
+from cases.models import Case, CaseEvent, CaseImage, Finding
+from implants.models import Implant
+
+Kind = CaseEvent.Kind
+
+
+class ReviewError(Exception):
+    """A decision that can't be taken; the message is for the person who tried."""
+
+
+class Conflict(ReviewError):
+    """Somebody else was first, or the case is not in the state for this."""
+
+
+class VerdictMissing(ReviewError):
+    """A finding has no verdict yet."""
+
+
+class InvalidDecision(ReviewError):
+    """What was given does not make a decision (a verdict without its implant, no reason)."""
+
+
+@transaction.atomic
+def set_verdict(
+    finding: Finding,
+    actor: AbstractBaseUser,
+    *,
+    verdict: str,
+    implant: Implant | None,
+    note: str = "",
+) -> Finding:
+    """Note what the reviewer says of one finding of a pending case."""
+    case = _pending(finding.case_id)
+    _check_verdict(verdict, implant)
+    before = (finding.verdict, finding.implant_id, finding.note)
+    finding.verdict, finding.implant, finding.note = verdict, implant, note.strip()
+    if before != (finding.verdict, finding.implant_id, finding.note):
+        finding.save(update_fields=["verdict", "implant", "note"])
+        record(
+            case, Kind.FINDING_CHANGED, actor, finding=finding.pk, verdict=verdict,
+            implant=finding.implant_id,
+        )  # fmt: skip
+    return finding
+
+
+@transaction.atomic
+def add_finding(
+    case: Case,
+    actor: AbstractBaseUser,
+    *,
+    tooth: str = "",
+    image: CaseImage | None = None,
+    region: list[float] | None = None,
+) -> Finding:
+    """Add an implant that is on the film too; its candidates are searched in the background."""
+    case = _pending(case.pk)
+    finding = Finding.objects.create(case=case, tooth=tooth.strip(), image=image, region=region)
+    record(case, Kind.FINDING_ADDED, actor, finding=finding.pk)
+    queue.defer_analysis(case)
+    return finding
+
+
+@transaction.atomic
+def remove_finding(finding: Finding, actor: AbstractBaseUser) -> None:
+    """Take back a finding; a case keeps at least one."""
+    case = _pending(finding.case_id)
+    if case.findings.count() == 1:
+        raise InvalidDecision(_("A case needs at least one finding."))
+    record(case, Kind.FINDING_REMOVED, actor, finding=finding.pk)
+    finding.delete()
+
+
+@transaction.atomic
+def request_analysis(case: Case, actor: AbstractBaseUser) -> None:
+    """Ask for a new analysis of a case that waits; files whose download failed are tried again."""
+    case = _pending(case.pk)
+    case.images.filter(
+        state=CaseImage.State.REFUSED,
+        refusal__in=[CaseImage.Refusal.DOWNLOAD_FAILED, CaseImage.Refusal.LOGIN_REQUIRED],
+    ).update(state=CaseImage.State.WAITING, refusal="")
+    record(case, Kind.ANALYSIS_REQUESTED, actor)
+    queue.defer_analysis(case)
+
+
+@transaction.atomic
+def approve(case: Case, actor: AbstractBaseUser, *, note: str = "") -> Case:
+    """Approve the findings as they stand and queue the answer."""
+    case = _pending(case.pk)
+    if case.findings.filter(verdict="").exists():
+        raise VerdictMissing(_("Each finding needs a verdict before the case can be approved."))
+    return _decide(case, actor, Kind.APPROVED, state=Case.State.APPROVED, note=note.strip())
+
+
+@transaction.atomic
+def reject(case: Case, actor: AbstractBaseUser, *, reason: str, text: str = "") -> Case:
+    """Answer without an identification, with a reason from the list."""
+    if reason not in Case.RejectionReason.values:
+        raise InvalidDecision(_("Choose a reason for the rejection."))
+    if reason == Case.RejectionReason.OTHER and not text.strip():
+        raise InvalidDecision(_("Write the reason of the rejection."))
+    return _decide(
+        case,
+        actor,
+        Kind.REJECTED,
+        state=Case.State.REJECTED,
+        rejection_reason=reason,
+        rejection_text=text.strip(),
+    )
+
+
+@transaction.atomic
+def reopen(case: Case, actor: AbstractBaseUser) -> Case:
+    """Take a decision back: within the grace nothing was sent, later a correction follows."""
+    decided = Case.objects.filter(pk=case.pk, state__in=[Case.State.APPROVED, Case.State.REJECTED])
+    updated = decided.update(
+        state=Case.State.PENDING,
+        decided_by=None,
+        decided_at=None,
+        decision_id=None,
+        rejection_reason="",
+        rejection_text="",
+        changed_after_decision=False,
+    )
+    if not updated:
+        raise _conflict(case.pk)
+    case = Case.objects.get(pk=case.pk)
+    record(case, Kind.REOPENED, actor)
+    delivery.cancel_queued(case)
+    if case.images.filter(state=CaseImage.State.WAITING).exists():
+        queue.defer_analysis(case)
+    return case
+
+
+@transaction.atomic
+def postpone(case: Case, actor: AbstractBaseUser, *, until: datetime) -> Case:
+    """Hide a pending case until a time."""
+    updated = Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(
+        postponed_until=until
+    )
+    if not updated:
+        raise _conflict(case.pk)
+    case = Case.objects.get(pk=case.pk)
+    record(case, Kind.POSTPONED, actor, until=until.isoformat())
+    return case
+
+
+def _decide(case: Case, actor: AbstractBaseUser, kind: CaseEvent.Kind, **fields: Any) -> Case:
+    """The one guarded UPDATE; whoever comes second is told who was first."""
+    updated = Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(
+        decided_by=actor,
+        decided_at=timezone.now(),
+        decision_id=uuid.uuid4(),
+        postponed_until=None,
+        **fields,
+    )
+    if not updated:
+        raise _conflict(case.pk)
+    case = Case.objects.get(pk=case.pk)
+    record(case, kind, actor)
+    delivery.queue_answer(case)
+    return case
+
+
+def _pending(case_id: int) -> Case:
+    """The case, locked until the transaction ends; `Conflict` unless it waits for a decision."""
+    case = Case.objects.select_for_update().get(pk=case_id)
+    if case.state != Case.State.PENDING:
+        raise _conflict(case_id)
+    return case
+
+
+def _conflict(case_id: int) -> Conflict:
+    """Say who was first, or what the case is doing."""
+    case = Case.objects.select_related("decided_by").get(pk=case_id)
+    if case.decided_by is None:
+        return Conflict(
+            _("The case is in the state “%(state)s”; nothing was changed.")
+            % {"state": case.get_state_display()}
+        )
+    return Conflict(
+        _("%(who)s was first: the case was %(state)s at %(when)s. Nothing was changed.")
+        % {
+            "who": case.decided_by.get_full_name() or case.decided_by.get_username(),
+            "state": case.get_state_display(),
+            "when": timezone.localtime(case.decided_at).strftime("%d/%m/%Y %H:%M"),
+        }
+    )
+
+
+def _check_verdict(verdict: str, implant: Implant | None) -> None:
+    if verdict and verdict not in Finding.Verdict.values:
+        raise InvalidDecision(_("Choose a verdict from the list."))
+    if (verdict in Finding.NAMES_IMPLANT) != (implant is not None):
+        raise InvalidDecision(
+            _("“Identified” and “probable” need an implant; the other verdicts need none.")
+        )

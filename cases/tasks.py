@@ -1,0 +1,55 @@
+"""The jobs of a case: a task takes ids, makes one domain call, knows when it is its last try."""
+
+from uuid import UUID
+
+from procrastinate import JobContext, RetryStrategy
+from procrastinate.contrib.django import app
+
+from cases import analysis, delivery, intake
+from raiox.common.correlation import correlated
+
+# Seconds until the next try grow as exponential_wait ** (tries + 1): 4, 16, 64 ...
+_INTAKE = RetryStrategy(max_attempts=8, exponential_wait=4)
+_ANALYSIS = RetryStrategy(max_attempts=3, exponential_wait=4)
+# Deliveries write their own retries down; only a colleague at the same case is waited for.
+_DELIVERY = RetryStrategy(max_attempts=100, wait=2, retry_exceptions=[delivery.Busy])
+
+
+def _is_last(context: JobContext, strategy: RetryStrategy) -> bool:
+    return context.job.attempts >= (strategy.max_attempts or 0)
+
+
+@app.task(name="cases.open_case", pass_context=True, retry=_INTAKE)
+def open_case(context: JobContext, *, event_id: int, correlation_id: str = "") -> None:
+    """Turn a stored event into a case; after the last try the event says that it failed."""
+    with correlated(correlation_id):
+        try:
+            intake.open_case(event_id)
+        except Exception as error:
+            if _is_last(context, _INTAKE):
+                intake.mark_failed(event_id, type(error).__name__)
+            raise
+
+
+@app.task(name="cases.analyze_case", pass_context=True, retry=_ANALYSIS)
+def analyze_case(context: JobContext, *, case_id: int, correlation_id: str = "") -> None:
+    """Analyse a case; one that ended its worker each time is handed to Brenda as it is."""
+    with correlated(correlation_id):
+        if context.job.attempts > (_ANALYSIS.max_attempts or 0):
+            analysis.give_up(case_id)
+        else:
+            analysis.analyze_case(case_id, is_last_attempt=_is_last(context, _ANALYSIS))
+
+
+@app.task(name="cases.deliver", retry=_DELIVERY)
+def deliver(*, case_id: int, decision_id: str | None, correlation_id: str = "") -> None:
+    """Write the answer of a decision, or the notice of receipt, into Jotform."""
+    with correlated(correlation_id):
+        delivery.deliver(case_id, UUID(decision_id) if decision_id else None)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="cases.resume_deliveries", queueing_lock="cases.resume_deliveries")
+def resume_deliveries(timestamp: int) -> None:
+    """Wake deliveries that waited for the quota or lost their job."""
+    delivery.resume_due()

@@ -1,0 +1,30 @@
+"""Upkeep of the job queue: procrastinate leaves stalled and old jobs to its users."""
+
+from procrastinate import JobContext, builtin_tasks
+from procrastinate.contrib.django import app
+
+KEEP_HOURS = 72
+
+
+@app.periodic(cron="* * * * * */20")
+@app.task(
+    name="raiox.retry_stalled_jobs", queueing_lock="raiox.retry_stalled_jobs", pass_context=True
+)
+async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
+    """Give jobs whose worker died (no heartbeat any more) to another worker."""
+    manager = context.app.job_manager
+    for job in await manager.get_stalled_jobs():
+        await manager.retry_job(job)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="raiox.remove_old_jobs", queueing_lock="raiox.remove_old_jobs", pass_context=True)
+async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
+    """Forget finished jobs; failed ones too, since events and deliveries keep what happened."""
+    await builtin_tasks.remove_old_jobs(
+        context,
+        max_hours=KEEP_HOURS,
+        remove_failed=True,
+        remove_cancelled=True,
+        remove_aborted=True,
+    )

@@ -1,0 +1,152 @@
+"""Reads a request's body with a cap, and takes it apart into what a database can hold."""
+
+import json
+import math
+import urllib.parse
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from django.http import HttpRequest
+from multipart import MultipartError, MultipartParser, parse_options_header
+
+from webhooks.models import InboundEvent
+
+_MAX_PARTS = 256
+Kind = InboundEvent.Kind
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than the cap."""
+
+
+class MalformedBody(Exception):
+    """The body is not what its content type says."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A parsed body: its shape, the ids it names (empty when it names none) and its content."""
+
+    kind: InboundEvent.Kind
+    payload: dict[str, Any]
+    form_id: str = ""
+    submission_id: str = ""
+
+
+def read_capped(request: HttpRequest, limit: int) -> bytes:
+    """The body, `limit` bytes at most; raises `BodyTooLarge` unread where the length says so."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limit:
+        raise BodyTooLarge
+    # Django reads nothing of a chunked body; the server's own stream ends where the body ends.
+    chunked = "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+    stream = request.META["wsgi.input"] if chunked else request
+    body: bytes = stream.read(limit + 1)
+    if len(body) > limit:
+        raise BodyTooLarge
+    return body
+
+
+def parse_body(content_type: str, body: bytes) -> Body:
+    """Tell the shape of `body` and take it apart; raises `MalformedBody` when it is broken."""
+    media_type, options = parse_options_header(content_type)
+    if not body.strip():
+        return Body(Kind.OTHER, {})
+    if media_type == "multipart/form-data":
+        return _jotform(_multipart(body, options.get("boundary", "")))
+    if media_type == "application/x-www-form-urlencoded":
+        return _jotform(_urlencoded(body))
+    if media_type == "application/json":
+        return _from_json(_json(body))
+    return Body(Kind.OTHER, {"content_type": _storable(media_type)[:100]})
+
+
+def _multipart(body: bytes, boundary: str) -> dict[str, str]:
+    if not boundary:
+        raise MalformedBody("no boundary")
+    parser = MultipartParser(
+        BytesIO(body),
+        boundary,
+        len(body),
+        part_limit=_MAX_PARTS,
+        memory_limit=len(body) + 1,
+        spool_limit=len(body) + 1,
+    )
+    try:
+        return {part.name: part.value for part in parser if not part.filename}
+    except (MultipartError, UnicodeDecodeError) as error:
+        raise MalformedBody("broken multipart") from error
+
+
+def _urlencoded(body: bytes) -> dict[str, str]:
+    try:
+        pairs = urllib.parse.parse_qsl(
+            body.decode(), keep_blank_values=True, max_num_fields=_MAX_PARTS
+        )
+    except ValueError as error:
+        raise MalformedBody("broken form") from error
+    return dict(pairs)
+
+
+def _json(body: bytes | str) -> Any:
+    try:
+        return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
+    except (ValueError, RecursionError) as error:
+        raise MalformedBody("broken JSON") from error
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number out of range")
+    return number
+
+
+def _jotform(parts: dict[str, str]) -> Body:
+    """Jotform's own delivery; `rawRequest` is parsed here, once."""
+    payload: dict[str, Any] = {
+        k: v for k, v in parts.items() if k not in ("rawRequest", "webhookURL")
+    }
+    ids = _id(parts.get("formID")), _id(parts.get("submissionID"))
+    try:
+        payload["rawRequest"] = _json(parts.get("rawRequest") or "{}")
+    except MalformedBody:
+        # The ids are enough: the answers can be had from the API, and a retry would bring the same.
+        if not all(ids):
+            raise
+        payload["rawRequest"] = None
+    kind = Kind.MULTIPART if all(ids) else Kind.OTHER
+    return Body(kind, _storable(payload), *ids)
+
+
+def _from_json(content: Any) -> Body:
+    if not isinstance(content, dict):
+        return Body(Kind.OTHER, {"content": _storable(content)})
+    payload = _storable({key: value for key, value in content.items() if key != "webhookURL"})
+    form_id, submission_id = _id(content.get("formID")), _id(content.get("submissionID"))
+    if submission_id and isinstance(content.get("answers"), dict):
+        return Body(Kind.JSON, payload, form_id, submission_id)
+    if isinstance(content.get("image_url"), str) and "submissionID" not in content:
+        return Body(Kind.DIRECT, payload, form_id)
+    return Body(Kind.OTHER, payload, form_id, submission_id)
+
+
+def _id(value: Any) -> str:
+    """An id of Jotform's (up to 19 digits today) as a string; empty when it is not one."""
+    text = str(value) if isinstance(value, str | int) else ""
+    return text if text.isascii() and text.isdigit() and len(text) <= 32 else ""
+
+
+def _storable(value: Any) -> Any:
+    """`value` without what PostgreSQL's jsonb refuses: NUL and lone surrogates."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value

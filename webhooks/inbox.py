@@ -1,0 +1,76 @@
+"""Stores what came in and asks for its processing, both or neither."""
+
+import hashlib
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from procrastinate.contrib.django import app
+
+from raiox.common import correlation
+from webhooks.body import Body
+from webhooks.models import InboundEvent, JotformForm
+
+# Known by name only: the story of a case belongs to another application.
+OPEN_CASE = "cases.open_case"
+Kind = InboundEvent.Kind
+
+
+@transaction.atomic
+def receive(body: Body, raw: bytes) -> InboundEvent:
+    """Store the event; defer `cases.open_case` in the same transaction when its form is known."""
+    form = _form_of(body)
+    event = InboundEvent.objects.create(
+        kind=body.kind,
+        form_id=form.form_id if form else body.form_id,
+        submission_id=body.submission_id or _direct_id(body, raw),
+        payload=_redacted(body.payload),
+        correlation_id=correlation.current(),
+        **_verdict(body, form),
+    )
+    if event.state == InboundEvent.State.RECEIVED:
+        defer_open_case(event)
+    return event
+
+
+def defer_open_case(event: InboundEvent) -> None:
+    """Ask for the processing of `event`; events of one submission are taken one after the other."""
+    app.configure_task(OPEN_CASE, lock=f"intake:{event.form_id}:{event.submission_id}").defer(
+        event_id=event.pk, correlation_id=event.correlation_id
+    )
+
+
+def _form_of(body: Body) -> JotformForm | None:
+    if body.kind == Kind.OTHER:
+        return None
+    if body.form_id:
+        return JotformForm.objects.filter(form_id=body.form_id).first()
+    return JotformForm.objects.filter(is_default=True).first()
+
+
+def _verdict(body: Body, form: JotformForm | None) -> dict[str, str]:
+    if form:
+        return {"state": InboundEvent.State.RECEIVED}
+    if body.kind == Kind.OTHER:
+        reason = "unknown shape" if body.payload else "empty body"
+    else:
+        reason = "unknown form" if body.form_id else "no default form"
+    return {"state": InboundEvent.State.IGNORED, "reason": reason}
+
+
+def _direct_id(body: Body, raw: bytes) -> str:
+    """A direct case has no submission: the same body is the same case."""
+    return f"direct-{hashlib.sha256(raw).hexdigest()}" if body.kind == Kind.DIRECT else ""
+
+
+def _redacted(value: Any) -> Any:
+    """`value` without our own secrets: Jotform echoes the webhook's address."""
+    if isinstance(value, str):
+        for secret in (*settings.WEBHOOK_TOKENS, *settings.JF_SECRET):
+            value = value.replace(secret, "***")
+        return value
+    if isinstance(value, list):
+        return [_redacted(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _redacted(item) for key, item in value.items()}
+    return value

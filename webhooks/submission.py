@@ -1,0 +1,140 @@
+"""A submission as the rest of the service sees it; the only place that knows Jotform's payloads."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from webhooks.models import InboundEvent, JotformForm
+
+Answers = Mapping[str, Any]
+
+
+class AnswersMissing(Exception):
+    """The event does not hold the answers, or not the files' addresses: the API has them."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a dentist sent; `digest` tells whether two deliveries say the same."""
+
+    form_id: str
+    submission_id: str
+    dentist_name: str
+    dentist_email: str
+    patient: str
+    tooth: str
+    image_urls: tuple[str, ...]
+    digest: str
+    is_direct: bool = False
+
+
+def from_event(event: InboundEvent, form: JotformForm, *, must_have_images: bool) -> Submission:
+    """Read `event`; raises `AnswersMissing` when only the API knows what was answered.
+
+    With `must_have_images`, an event without any file's address counts as incomplete: Jotform
+    sometimes leaves them out.
+    """
+    if event.kind == InboundEvent.Kind.DIRECT:
+        return _direct(event)
+    submission = from_answers(_answers(event), form, event.submission_id)
+    if must_have_images and not submission.image_urls:
+        raise AnswersMissing
+    return submission
+
+
+def from_answers(answers: Answers, form: JotformForm, submission_id: str) -> Submission:
+    """Map `answers` (by qid) to what they mean on `form`."""
+    return Submission(
+        form_id=form.form_id,
+        submission_id=submission_id,
+        dentist_name=_text(answers.get(form.qid_dentist))[:200],
+        dentist_email=_text(answers.get(form.qid_email))[:254],
+        patient=_text(answers.get(form.qid_patient))[:200],
+        tooth=_text(answers.get(form.qid_tooth))[:40],
+        image_urls=_urls(answers.get(form.qid_images)),
+        digest=_digest(answers, form),
+    )
+
+
+def _answers(event: InboundEvent) -> Answers:
+    if event.kind == InboundEvent.Kind.JSON:
+        return {qid: _answer(entry) for qid, entry in event.payload["answers"].items()}
+    raw = event.payload["rawRequest"]
+    if not isinstance(raw, dict):
+        raise AnswersMissing
+    return _raw_answers(raw)
+
+
+def _raw_answers(raw: dict[str, Any]) -> Answers:
+    """Answers by qid from `rawRequest`, where files hide under the question's bare name."""
+    pairs = ((_split_key(key), value) for key, value in raw.items())
+    answers = {qid_and_name[0]: value for qid_and_name, value in pairs if qid_and_name}
+    files = {qid: raw[name] for qid, name in _upload_names(raw).items() if _urls(raw.get(name))}
+    return {**answers, **files}
+
+
+def _upload_names(raw: dict[str, Any]) -> dict[str, str]:
+    """qid to name of the questions that files were sent for."""
+    pending = raw.get("temp_upload")
+    keys = pending if isinstance(pending, dict) else {}
+    return dict(pair for pair in map(_split_key, keys) if pair is not None)
+
+
+def _split_key(key: str) -> tuple[str, str] | None:
+    """`q5_radiografia` as ("5", "radiografia"); None for keys of another form."""
+    head, separator, name = key.partition("_")
+    if separator and head[:1] == "q" and head[1:].isdigit():
+        return head[1:], name
+    return None
+
+
+def _direct(event: InboundEvent) -> Submission:
+    """`{"image_url", "client_id", "metadata"}` of older clients: nothing to write back to."""
+    url, client = event.payload["image_url"], event.payload.get("client_id")
+    return Submission(
+        form_id=event.form_id,
+        submission_id=event.submission_id,
+        dentist_name=_text(client)[:200],
+        dentist_email="",
+        patient="",
+        tooth="",
+        image_urls=_urls(url),
+        digest=hashlib.sha256(event.submission_id.encode()).hexdigest(),
+        is_direct=True,
+    )
+
+
+def _answer(entry: Any) -> Any:
+    return entry.get("answer") if isinstance(entry, dict) else entry
+
+
+def _text(value: Any) -> str:
+    """An answer as one line: names come as {"first", "last"}, some answers as lists."""
+    if isinstance(value, dict):
+        return " ".join(filter(None, map(_text, value.values())))
+    if isinstance(value, list):
+        return ", ".join(filter(None, map(_text, value)))
+    return "" if value is None else " ".join(str(value).split())
+
+
+def _urls(value: Any) -> tuple[str, ...]:
+    """Addresses in an answer (a string or a list), in order, each once."""
+    entries = value if isinstance(value, list) else [value]
+    urls = (entry.strip() for entry in entries if isinstance(entry, str))
+    return tuple(dict.fromkeys(url for url in urls if "://" in url))
+
+
+def _digest(answers: Answers, form: JotformForm) -> str:
+    """SHA-256 of what was answered, without our own result and without empty answers."""
+    given = {qid: _normal(value) for qid, value in answers.items() if qid != form.qid_result}
+    kept = {qid: value for qid, value in given.items() if value not in ("", [], {}, None)}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _normal(value: Any) -> Any:
+    """One form for the same answer: Jotform gives one file as a string or as a list of one."""
+    if isinstance(value, list) and len(value) == 1:
+        return _normal(value[0])
+    return value.strip() if isinstance(value, str) else value
