@@ -139,7 +139,7 @@ def _answers(case: Case) -> tuple[ActiveEncoder, list[_Answer]]:
     """Ask the catalogue for each finding on each image that counts for it."""
     images = _stored_images(case)
     encoder = _encoder()
-    if not ReferenceVector.objects.filter(encoder_id=encoder.id).exists():
+    if not ReferenceVector.objects.filter(encoder_id=encoder.encoder_id).exists():
         raise _Problem(Case.Problem.EMPTY_CATALOGUE)
     vectors: dict[tuple[int, tuple[float, ...]], np.ndarray] = {}
     answers = []
@@ -147,7 +147,7 @@ def _answers(case: Case) -> tuple[ActiveEncoder, list[_Answer]]:
         key = image.pk, tuple(finding.region or ())
         if key not in vectors:
             vectors[key] = _encode(encoder, image, finding.region)
-        found = search(vectors[key], encoder_id=encoder.id)
+        found = search(vectors[key], encoder_id=encoder.encoder_id)
         answers.append(_Answer(finding, image, vectors[key], found))
     return encoder, answers
 
@@ -199,7 +199,7 @@ def _write(encoder: ActiveEncoder, answer: _Answer) -> None:
         finding=answer.finding,
         image=answer.image,
         region=answer.finding.region,
-        encoder_id=encoder.id,
+        encoder_id=encoder.encoder_id,
         embedding=answer.embedding,
     )
     Result.objects.bulk_create(

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.db.models import Max
+
 from cases.models import CaseImage, Finding, Result, Search
 from implants.models import Implant, ReferenceImage
 
@@ -39,9 +41,10 @@ def candidates_of(findings: Iterable[Finding]) -> dict[int, list[Candidate]]:
 def _latest_results(finding_ids: list[int]) -> Iterable[Result]:
     latest = (
         Search.objects.filter(finding__in=finding_ids, image__state=CaseImage.State.STORED)
-        .order_by("finding", "image", "-pk")
-        .distinct("finding", "image")
-        .values("pk")
+        .order_by()
+        .values("finding", "image")
+        .annotate(latest=Max("pk"))
+        .values("latest")
     )
     return (
         Result.objects.filter(search__in=latest)

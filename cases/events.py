@@ -9,7 +9,7 @@ from raiox.common import correlation
 
 
 def record(
-    case: Case, kind: CaseEvent.Kind, actor: AbstractBaseUser | None = None, **data: Any
+    case: Case, kind: CaseEvent.Kind, actor: AbstractBaseUser | None = None, /, **data: Any
 ) -> CaseEvent:
     """Add what happened, who did it and the details; never a patient's name in `data`."""
     return CaseEvent.objects.create(

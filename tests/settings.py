@@ -4,4 +4,4 @@ import os
 
 os.environ["RAIOX_ENV"] = "test"
 
-from raiox.settings import *  # noqa: E402, F403
+from raiox.settings import *  # noqa: F403

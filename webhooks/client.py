@@ -19,7 +19,15 @@ from django.conf import settings
 
 from raiox.common.http import Deadline, FetchError, Policy, exchange, origin_of
 from webhooks.envelope import Envelope
-from webhooks.errors import Call, NotConfigured, Permanent, ReadOnlyKey, Transient, Unauthorized
+from webhooks.errors import (
+    Call,
+    JotformError,
+    NotConfigured,
+    Permanent,
+    ReadOnlyKey,
+    Transient,
+    Unauthorized,
+)
 from webhooks.resources import (
     JotformQuestion,
     JotformSubmission,
@@ -145,7 +153,10 @@ class JotformClient:
         return call
 
     def _can_read(self, path: str) -> bool:
-        answer, _ = self._send("GET", path)
+        try:
+            answer, _ = self._send("GET", path)
+        except JotformError:
+            return False
         return answer.code == 200
 
     def _send(

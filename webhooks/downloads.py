@@ -1,4 +1,3 @@
-
 """Fetch an uploaded file: Jotform's rules about keys and log-in pages over the guarded download.
 
 A form may "require log-in to view uploaded files". Then a file is given only for the API key: in
@@ -27,18 +26,13 @@ from raiox.common.http import (
 _JOTFORM = re.compile(r"https://([a-z0-9-]+\.)*jotform\.com")
 _LOGIN_PATH = re.compile(r"/(log-?in|sign-?in)(\.\w+)?(/|$)", re.IGNORECASE)
 _LOGIN_STATUSES = frozenset({401, 403, 404})
-_HTML_TYPES = frozenset({"", "text/html", "application/xhtml+xml"})
-_HTML_START = re.compile(rb"(\xef\xbb\xbf)?(\s|<!--.*?-->)*<(!doctype\s+html|html)\b", re.I | re.S)
-# What a log-in page has and a page about something else hardly: the word in its title or heading,
-# a password field, a form sent to a log-in address, or the plain request.
-_LOGIN_MARKS = re.compile(
-    rb"<(title|h1)[^>]*>[^<]*\b(log[ -]?in|sign[ -]?in)\b"
-    rb"|<input[^>]+type=[\"']?password"
-    rb"|<form[^>]+action=[\"']?[^\"'>]*/(log-?in|sign-?in)"
-    rb"|\b(must|need to|have to|please|required to) (be logged in|log[ -]?in|sign[ -]?in)\b",
-    re.IGNORECASE,
+_HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+# Atomic and possessive: a file of comments must not make this try every way to split them.
+_HTML_START = re.compile(
+    rb"(\xef\xbb\xbf)?(\s|<!--.*?-->)*<(!doctype\s+html|html)\b", re.I | re.S
 )
-_LOOK_AT = 64 * 1024
+_HTML_NAME = re.compile(r"\.x?html?$", re.IGNORECASE)
+_LOOK_AT = 4096
 
 
 class LoginRequired(FetchError):
@@ -110,7 +104,6 @@ def _attempt(url: str, source: FileSource, deadline: Deadline) -> Fetched:
         fetched = fetch(
             url,
             policy=source.policy,
-            headers={"Accept-Language": "en"},  # the marks of a log-in page are English
             secret=source.secret,
             on_redirect=lambda at, to: _judge_redirect(at, to, source),
             deadline=deadline,
@@ -149,15 +142,15 @@ def _judge_redirect(at: Target, to: str, source: FileSource) -> None:
 
 
 def _is_login_page(fetched: Fetched) -> bool:
-    """Tell Jotform's log-in page from an HTML file that somebody named `.jpg`.
+    """Tell a page of Jotform's own from an HTML file that somebody named `.jpg`.
 
-    A log-in page is HTML, is declared as HTML, and asks to log in. An uploaded file is declared by
-    its name (image/jpeg) or as octet-stream, so it passes whatever its bytes are, and so does HTML
-    that asks for nothing. What remains uncertain is an uploaded page, declared as HTML, that is a
-    log-in page itself; nobody can tell that one apart, and the case waits either way.
+    Words can't tell them apart, they come in any language; what the server declares can. A file is
+    declared by its name (image/jpeg) or as octet-stream, whatever its bytes are. HTML that is
+    declared as HTML under a name that isn't is a page in the place of the file, and in the place of
+    an upload Jotform shows its log-in. An upload really named `.html` is handed on as the file.
     """
     return (
         fetched.content_type in _HTML_TYPES
         and bool(_HTML_START.match(fetched.data[:_LOOK_AT]))
-        and bool(_LOGIN_MARKS.search(fetched.data[:_LOOK_AT]))
+        and not _HTML_NAME.search(fetched.final_url)
     )

@@ -1,4 +1,3 @@
-
 """What can go wrong with Jotform's API, sorted by what the caller should do about it."""
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 that can't be what was asked for. PHP writes an empty map, or one keyed 0, 1, 2, as a list."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 
@@ -14,7 +14,7 @@ class JotformAnswer:
     qid: str
     name: str
     type: str
-    answer: str | list[Any] | dict[str, Any] | None
+    answer: str | list[Any] | dict[str, Any] | None = field(repr=False)
 
     @classmethod
     def from_content(cls, qid: str, content: Mapping[str, Any]) -> Self:
@@ -34,8 +34,8 @@ class JotformSubmission:
     status: str
     created_at: str
     updated_at: str
-    ip: str
-    answers: Mapping[str, JotformAnswer]
+    ip: str = field(repr=False)
+    answers: Mapping[str, JotformAnswer] = field(repr=False)
 
     @classmethod
     def from_content(cls, content: Mapping[str, Any]) -> Self:

@@ -8,6 +8,7 @@ from typing import Any
 
 from webhooks.models import InboundEvent, JotformForm
 
+_NAME_PARTS = ("prefix", "first", "middle", "last", "suffix")
 Answers = Mapping[str, Any]
 
 
@@ -113,10 +114,16 @@ def _answer(entry: Any) -> Any:
 def _text(value: Any) -> str:
     """An answer as one line: names come as {"first", "last"}, some answers as lists."""
     if isinstance(value, dict):
-        return " ".join(filter(None, map(_text, value.values())))
+        return " ".join(filter(None, (_text(value[part]) for part in _in_order(value))))
     if isinstance(value, list):
         return ", ".join(filter(None, map(_text, value)))
     return "" if value is None else " ".join(str(value).split())
+
+
+def _in_order(parts: dict[str, Any]) -> list[str]:
+    """Sub-fields as people say them: PostgreSQL's jsonb does not keep the order they came in."""
+    known = [part for part in _NAME_PARTS if part in parts]
+    return known + sorted(part for part in parts if part not in _NAME_PARTS)
 
 
 def _urls(value: Any) -> tuple[str, ...]:

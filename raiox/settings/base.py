@@ -144,7 +144,7 @@ DO_SPACES_ENDPOINT: str = env.str(
 )
 MEDIA_ROOT = VAR_DIR / "media"
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT: Path | None = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").is_dir() else []
 _SPACES = {
     "BACKEND": "storages.backends.s3.S3Storage",
@@ -174,6 +174,7 @@ STORAGES: dict[str, dict[str, Any]] = {
 if IS_DEVELOPMENT:
     # Served straight from the apps' folders: no collectstatic before the first look.
     WHITENOISE_USE_FINDERS = True
+    STATIC_ROOT = None
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 # --- Search ---
@@ -237,6 +238,7 @@ LOGGING: dict[str, Any] = {
     "filters": {"correlation": {"()": "raiox.common.correlation.CorrelationFilter"}},
     "formatters": {
         "line": {
+            "()": "raiox.common.logs.MaskingFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s",
         }
     },

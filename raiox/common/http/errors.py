@@ -1,4 +1,3 @@
-
 """Why a guarded request ended without an answer.
 
 Messages name at most a host that passed the URL check: a URL may carry a signature or a key in its

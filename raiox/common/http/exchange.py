@@ -1,8 +1,9 @@
 """One request to one checked target, under one deadline, with every size counted.
 
-urllib3 is used at the level of a connection: there are no pools, redirects, retries, proxies or
-cookies to switch off. The socket itself keeps the deadline, because a server that sends a byte a
-second defeats any time-out counted per read.
+http.client knows no pools, redirects, retries, proxies, cookies or decoding that would have to be
+switched off, and it logs nothing (urllib3 warns of broken headers with the whole URL, query and
+all). The socket itself keeps the deadline, because a server that sends a byte a second defeats any
+time-out counted per read.
 """
 
 import http.client
@@ -14,9 +15,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
-
-import urllib3
-from urllib3.connection import HTTPConnection
 
 from raiox.common.http.addresses import Address, resolve
 from raiox.common.http.errors import DownloadFailed, TooLarge
@@ -49,7 +47,7 @@ class Incoming:
     status: int
     headers: Mapping[str, str]
     host: str
-    _response: urllib3.BaseHTTPResponse = field(repr=False)
+    _response: http.client.HTTPResponse = field(repr=False)
     _sock: "_Guard" = field(repr=False)
 
     def read(self, max_bytes: int) -> bytes:
@@ -63,10 +61,12 @@ class Incoming:
         self._sock.allow(2 * max_bytes + MAX_HEADER_BYTES, TooLarge("the transfer is too large"))
         body = bytearray()
         with _translated(self.host):
-            while piece := self._response.read(_PIECE, decode_content=False):
+            while piece := self._response.read(_PIECE):
                 body += piece
                 if len(body) > max_bytes:
                     raise TooLarge("the body is over the limit")
+            if self._response.length:
+                raise http.client.IncompleteRead(b"")
         return bytes(body)
 
 
@@ -80,7 +80,7 @@ def exchange(
     body: bytes | None = None,
     ssl_context: ssl.SSLContext | None = None,
 ) -> Iterator[Incoming]:
-    """Send one request and hand out its answer; nothing urllib3 raises gets out.
+    """Send one request and hand out its answer; nothing http.client raises gets out.
 
     Raises HostNotAllowed, DownloadFailed or TooLarge; `from None`, since the errors underneath can
     quote the request.
@@ -88,18 +88,24 @@ def exchange(
     sent = {"User-Agent": USER_AGENT, **headers, **_OURS, "Host": target.authority}
     with closing(_Connection(target, deadline, ssl_context)) as connection:
         with _translated(target.host):
-            connection.request(
-                method,
-                target.path,
-                body=body,
-                headers=sent,
-                preload_content=False,
-                decode_content=False,
-            )
+            connection.request(method, target.path, body=body, headers=sent)
             response = connection.getresponse()
-        names = {name.lower(): value for name, value in response.headers.items()}
         with closing(response):
-            yield Incoming(response.status, names, target.host, response, connection.guard)
+            yield Incoming(
+                response.status,
+                _headers(response, target.host),
+                target.host,
+                response,
+                connection.guard,
+            )
+
+
+def _headers(response: http.client.HTTPResponse, host: str) -> dict[str, str]:
+    """By lower-case name. Headers two readers could read differently are refused."""
+    message = response.headers
+    if message.defects or len(set(message.get_all("content-length", []))) > 1:
+        raise DownloadFailed(f"{host}: the headers of the answer are broken", transient=True)
+    return {name.lower(): value for name, value in message.items()}
 
 
 @contextmanager
@@ -110,7 +116,7 @@ def _translated(host: str) -> Iterator[None]:
         raise DownloadFailed(f"{host}: the certificate is not valid", transient=False) from None
     except TimeoutError:
         raise DownloadFailed(f"{host}: no answer in time", transient=True) from None
-    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         kind = type(error).__name__
         raise DownloadFailed(f"{host}: the connection failed ({kind})", transient=True) from None
 
@@ -148,7 +154,7 @@ class _TLSGuard(_Guard, ssl.SSLSocket):
     """The same over TLS: made by the context, so that the certificate is checked by name."""
 
 
-class _Connection(HTTPConnection):
+class _Connection(http.client.HTTPConnection):
     """A connection to the address that was checked, whatever the name resolves to by now."""
 
     guard: _Guard

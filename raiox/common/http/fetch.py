@@ -24,12 +24,15 @@ class SecretHeaders:
 
 @dataclass(frozen=True)
 class Fetched:
-    """A complete answer with status 200. `final_url` has no query (it may be signed);
-    `content_type` is what the server claims, in lower case without parameters, or empty;
-    `elapsed` is in seconds, redirects included."""
+    """A complete answer with status 200.
+
+    `final_url` has no query, since that may be a signature; a path may be one too, so it is not for
+    logs. `content_type` is what the server claims, in lower case without parameters, or empty.
+    `elapsed` is in seconds, redirects included.
+    """
 
     data: bytes = field(repr=False)
-    final_url: str
+    final_url: str = field(repr=False)
     content_type: str
     status: int
     elapsed: float

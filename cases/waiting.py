@@ -1,0 +1,28 @@
+"""Which cases wait for a reviewer, the oldest first."""
+
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from cases.models import Case
+
+
+def is_postponed() -> Q:
+    """Put off by a reviewer to a time that has not come."""
+    return Q(state=Case.State.PENDING, postponed_until__gt=timezone.now())
+
+
+def is_waiting() -> Q:
+    """To be decided now, or decided and edited by the dentist since."""
+    return (Q(state=Case.State.PENDING) & ~is_postponed()) | Q(changed_after_decision=True)
+
+
+def waiting_cases() -> QuerySet[Case]:
+    """The reviewers' queue."""
+    return Case.objects.filter(is_waiting()).order_by("created_at", "pk")
+
+
+def next_waiting(case: Case) -> Case | None:
+    """The case to open after this one: the next in the queue, or its first at the end."""
+    others = waiting_cases().exclude(pk=case.pk)
+    later = Q(created_at__gt=case.created_at) | Q(created_at=case.created_at, pk__gt=case.pk)
+    return others.filter(later).first() or others.first()

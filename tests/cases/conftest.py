@@ -1,0 +1,121 @@
+"""Cases in each state, built through the product's own functions where there are some."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from cases.models import Case, CaseImage, Finding, Result, Search
+from implants.models import DIMENSIONS, Encoder, Implant, Manufacturer
+from tests.sandbox.process import SandboxProcess
+from webhooks.client import client_from_settings
+from webhooks.connecting import propose_mapping, save_form
+from webhooks.models import InboundEvent, JotformForm
+
+URL = "https://www.jotform.com/uploads/clinica/24/62/rx%201.png"
+
+
+@pytest.fixture
+def form(db: None) -> JotformForm:
+    return JotformForm.objects.create(
+        form_id="24", title="Identificação", qid_dentist="3", qid_email="4", qid_images="5",
+        qid_patient="6", qid_tooth="7", qid_result="9", is_default=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def sandbox_form(db: None, sandbox: SandboxProcess) -> JotformForm:
+    """The sandbox's own form, mapped as `connect_jotform` does."""
+    mapping = propose_mapping(client_from_settings().get_questions(sandbox.form_id))
+    return save_form(sandbox.form_id, "Sandbox", mapping, is_default=False)
+
+
+@pytest.fixture
+def brenda(db: None) -> User:
+    return User.objects.create_user("brenda", first_name="Brenda")
+
+
+@pytest.fixture
+def rita(db: None) -> User:
+    return User.objects.create_user("rita", first_name="Rita")
+
+
+@pytest.fixture
+def implants(db: None) -> list[Implant]:
+    maker = Manufacturer.objects.create(name="Neodent", country="BR")
+    names = ("Drive CM", "Grand Morse Helix", "Titamax HE", "Alvim CM")
+    return [Implant.objects.create(manufacturer=maker, name=name) for name in names]
+
+
+@pytest.fixture
+def make_case(form: JotformForm) -> Callable[..., Case]:
+    """A case with one finding and one stored image, in the given state."""
+
+    def make(state: str = "pending", **fields: Any) -> Case:
+        decision: dict[str, Any] = {}
+        if state in ("approved", "rejected"):
+            decision = {"decided_at": timezone.now(), "decision_id": uuid4()}
+        fields = {"form": form, "submission_id": str(uuid4().int)[:19], "tooth": "44", **fields}
+        case = Case.objects.create(state=state, **decision, **fields)
+        CaseImage.objects.create(case=case, url=URL, state="stored", file="uploads/x.png")
+        Finding.objects.create(case=case, tooth=case.tooth)
+        return case
+
+    return make
+
+
+@pytest.fixture
+def encoder_row(db: None) -> Encoder:
+    """A row to hang searches on; nothing is encoded with it."""
+    return Encoder.objects.create(name="test-encoder", path="nowhere", is_active=True)
+
+
+@pytest.fixture
+def add_search(encoder_row: Encoder) -> Callable[..., Search]:
+    """A search of a case's finding and image with these (implant, similarity) pairs."""
+
+    def add(finding: Finding, image: CaseImage, *pairs: tuple[Implant, float]) -> Search:
+        search = Search.objects.create(
+            finding=finding, image=image, region=finding.region, encoder=encoder_row,
+            embedding=[1.0] + [0.0] * (DIMENSIONS - 1),
+        )  # fmt: skip
+        Result.objects.bulk_create(
+            Result(search=search, rank=rank, implant=implant, similarity=similarity)
+            for rank, (implant, similarity) in enumerate(pairs, 1)
+        )
+        return search
+
+    return add
+
+
+@pytest.fixture
+def make_event(form: JotformForm) -> Callable[..., InboundEvent]:
+    """A received multipart event of submission 62; keywords change its answers."""
+
+    def make(submission_id: str = "62", **changes: Any) -> InboundEvent:
+        raw = {
+            "q3_nome": {"first": "Ana", "last": "Dias"},
+            "q4_email": "ana@example.org",
+            "q6_paciente": "B. F.",
+            "q7_dente": "44",
+            "temp_upload": {"q5_radiografia": ["rx 1.png#jotformfs-xx#uuid"]},
+            "radiografia": [URL],
+            **changes,
+        }
+        return InboundEvent.objects.create(
+            kind="multipart", form_id="24", submission_id=submission_id,
+            payload=json.loads(json.dumps({"rawRequest": raw})),
+        )  # fmt: skip
+
+    return make
+
+
+def jobs(task: str) -> list[dict[str, Any]]:
+    """Arguments of the waiting jobs of one task, oldest first."""
+    waiting = ProcrastinateJob.objects.filter(task_name=task, status="todo").order_by("id")
+    return [job.args for job in waiting]

@@ -1,0 +1,1 @@
+"""A stand-in for Jotform: a program of its own that knows nothing of the product."""

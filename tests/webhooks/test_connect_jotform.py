@@ -1,0 +1,107 @@
+"""Connecting a form, against the stand-in."""
+
+import secrets
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.sandbox.process import SandboxProcess
+from webhooks.connecting import MappingIncomplete, propose_mapping
+from webhooks.models import JotformForm
+from webhooks.resources import JotformQuestion
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def token(settings: Any) -> str:
+    settings.WEBHOOK_TOKENS = [secrets.token_urlsafe()]
+    return str(settings.WEBHOOK_TOKENS[0])
+
+
+@pytest.fixture(autouse=True)
+def _clean(sandbox: SandboxProcess) -> Iterator[None]:
+    yield
+    sandbox.reset(everything=True)
+
+
+def connect(form_id: str, *options: str) -> str:
+    out = StringIO()
+    call_command("connect_jotform", form_id, *options, stdout=out)
+    return out.getvalue()
+
+
+def question(qid: str, name: str, type_: str) -> JotformQuestion:
+    return JotformQuestion(
+        qid=qid, name=name, text=name.title(), type=f"control_{type_}", order=int(qid)
+    )
+
+
+def test_connect_jotform_maps_the_questions_and_registers_the_webhook(
+    sandbox: SandboxProcess, token: str
+) -> None:
+    out = connect(sandbox.form_id, "--default", "--title", "Identificação")
+    form = JotformForm.objects.get()
+    questions = {q["name"]: q["qid"] for q in sandbox.api("GET", f"/form/{sandbox.form_id}/questions")["content"].values()}  # fmt: skip  # noqa: E501
+    assert form.form_id == sandbox.form_id
+    assert (form.is_default, form.title) == (True, "Identificação")
+    assert form.qid_images == questions["radiografia"]
+    assert len({form.qid_dentist, form.qid_email, form.qid_patient, form.qid_tooth, form.qid_images, form.qid_result} - {""}) == 6  # fmt: skip  # noqa: E501
+    hooks = sandbox.api("GET", f"/form/{sandbox.form_id}/webhooks")["content"]
+    assert [url for url in hooks.values() if url.endswith(f"/webhook/{token}")]
+    assert token not in out
+
+
+def test_connect_jotform_twice_changes_nothing(sandbox: SandboxProcess, token: str) -> None:
+    connect(sandbox.form_id)
+    assert "already" in connect(sandbox.form_id)
+    assert JotformForm.objects.count() == 1
+
+
+def test_connect_jotform_dry_run_keeps_nothing(sandbox: SandboxProcess, token: str) -> None:
+    connect(sandbox.form_id, "--dry-run")
+    assert not JotformForm.objects.exists()
+
+
+def test_connect_jotform_takes_a_mapping_by_hand(sandbox: SandboxProcess, token: str) -> None:
+    connect(sandbox.form_id, "--tooth", "99", "--no-webhook")
+    assert JotformForm.objects.get().qid_tooth == "99"
+
+
+def test_connect_jotform_says_when_the_key_is_refused(
+    sandbox: SandboxProcess, token: str, settings: Any
+) -> None:
+    settings.JOTFORM_API_KEY = secrets.token_hex(16)
+    with pytest.raises(CommandError, match="Jotform refuses"):
+        connect(sandbox.form_id)
+    assert not JotformForm.objects.exists()
+
+
+def test_connect_jotform_hands_the_default_over(sandbox: SandboxProcess, token: str) -> None:
+    JotformForm.objects.create(form_id="1", is_default=True)
+    connect(sandbox.form_id, "--default", "--no-webhook")
+    assert JotformForm.objects.get(is_default=True).form_id == sandbox.form_id
+
+
+def test_propose_mapping_in_any_order_and_language() -> None:
+    mapping = propose_mapping(
+        [
+            question("2", "result", "textarea"),
+            question("4", "patientName", "fullname"),
+            question("5", "yourName", "fullname"),
+            question("6", "obs", "textarea"),
+            question("8", "elemento", "textbox"),
+            question("9", "exame", "fileupload"),
+        ]
+    )
+    assert mapping == {
+        "dentist": "5", "email": "", "patient": "4", "tooth": "8", "images": "9", "result": "2",
+    }  # fmt: skip
+
+
+def test_propose_mapping_needs_radiographs_and_result() -> None:
+    with pytest.raises(MappingIncomplete, match="images, result"):
+        propose_mapping([question("3", "nome", "fullname")])

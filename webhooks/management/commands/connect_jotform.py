@@ -1,0 +1,70 @@
+"""`manage.py connect_jotform FORM_ID`."""
+
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from raiox.common.logs import mask
+from webhooks.client import client_from_settings
+from webhooks.connecting import (
+    MEANINGS,
+    MappingIncomplete,
+    propose_mapping,
+    save_form,
+    webhook_address,
+)
+from webhooks.errors import JotformError, QuotaExceeded
+from webhooks.resources import JotformQuestion
+
+
+class Command(BaseCommand):
+    """Reads a form's questions, maps them, and registers the webhook."""
+
+    help = "Connect a Jotform form: read its questions, map them, register the webhook."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Each meaning can be given by hand where the proposal is wrong."""
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.epilog = "example:\n  manage.py connect_jotform 240000000000001 --default --tooth 7"
+        parser.add_argument("form_id", metavar="FORM_ID")
+        for meaning in MEANINGS:
+            parser.add_argument(f"--{meaning}", metavar="QID", help=f"qid of the {meaning}")
+        parser.add_argument("--title", default="", help="name of the form in the admin")
+        parser.add_argument("--default", action="store_true", help="make it the default form")
+        parser.add_argument("--no-webhook", action="store_true", help="do not register the webhook")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="show the mapping, change nothing"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Show the mapping, then (unless `--dry-run`) keep it and register the webhook."""
+        form_id: str = options["form_id"]
+        given = {meaning: options[meaning] for meaning in MEANINGS if options[meaning]}
+        try:
+            client = client_from_settings()
+            questions = client.get_questions(form_id)
+            mapping = propose_mapping(questions, given)
+            self._show(questions, mapping)
+            if options["dry_run"]:
+                return
+            with transaction.atomic():
+                save_form(form_id, options["title"], mapping, is_default=options["default"])
+            if not options["no_webhook"]:
+                self._register(client.add_webhook(form_id, webhook_address()))
+        except QuotaExceeded as error:
+            raise CommandError(f"Jotform's limit is used up until {error.retry_at}.") from error
+        except (JotformError, MappingIncomplete) as error:
+            raise CommandError(str(error)) from error
+
+    def _show(self, questions: list[JotformQuestion], mapping: dict[str, str]) -> None:
+        texts = {question.qid: question.text for question in questions}
+        for meaning in MEANINGS:
+            qid = mapping[meaning]
+            what = f"question {qid}: {texts.get(qid, 'not on the form!')}" if qid else "-"
+            self.stdout.write(f"{meaning:8} {what}")
+
+    def _register(self, is_new: bool) -> None:
+        state = "registered" if is_new else "was registered already"
+        self.stdout.write(f"webhook  {mask(webhook_address())} {state}")
