@@ -41,9 +41,9 @@ class TryAgain(Exception):
 class _Problem(Exception):
     """The analysis can't give candidates, for a reason that the case shows."""
 
-    def __init__(self, problem: Case.Problem, detail: str = "") -> None:
+    def __init__(self, problem: Case.Problem) -> None:
         super().__init__(problem)
-        self.problem, self.detail = problem, detail
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
         _fetch_images(case, is_last_attempt=is_last_attempt)
         _finish(case, *_answers(case))
     except _Problem as found:
-        _end_with(case, found.problem, found.detail)
+        _end_with(case, found.problem)
+    except EncoderUnavailable as error:
+        _end_with(case, Case.Problem.ENCODER_UNAVAILABLE, str(error))
     except Exception as error:
         if not is_last_attempt:
             raise
@@ -138,7 +140,7 @@ def _refuse(image: CaseImage, reason: str) -> None:
 def _answers(case: Case) -> tuple[ActiveEncoder, list[_Answer]]:
     """Ask the catalogue for each finding on each image that counts for it."""
     images = _stored_images(case)
-    encoder = _encoder()
+    encoder = active()
     if not ReferenceVector.objects.filter(encoder_id=encoder.encoder_id).exists():
         raise _Problem(Case.Problem.EMPTY_CATALOGUE)
     vectors: dict[tuple[int, tuple[float, ...]], np.ndarray] = {}
@@ -159,13 +161,6 @@ def _stored_images(case: Case) -> list[CaseImage]:
     if case.images.exists():
         raise _Problem(Case.Problem.NO_USABLE_IMAGE)
     raise _Problem(Case.Problem.NO_IMAGE)
-
-
-def _encoder() -> ActiveEncoder:
-    try:
-        return active()
-    except EncoderUnavailable as error:
-        raise _Problem(Case.Problem.ENCODER_UNAVAILABLE, str(error)) from error
 
 
 def _questions(
@@ -215,7 +210,7 @@ def _write(encoder: ActiveEncoder, answer: _Answer) -> None:
 
 
 @transaction.atomic
-def _end_with(case: Case, problem: Case.Problem, detail: str) -> None:
+def _end_with(case: Case, problem: Case.Problem, detail: str = "") -> None:
     if _hand_over(case, problem):
         record(case, CaseEvent.Kind.ANALYSIS_FAILED, problem=problem, detail=detail[:300])
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -78,7 +78,7 @@ def queue_received_text(case: Case) -> None:
 
 
 @transaction.atomic
-def send_again(case: Case, actor: AbstractBaseUser) -> Delivery | None:
+def send_again(case: Case, actor: User) -> Delivery | None:
     """A person's button: queue the current decision's answer once more, at once."""
     if case.decision_id is None or case.is_direct:
         return None
@@ -219,7 +219,7 @@ def _queue(
     due_at: datetime,
     *,
     attempt: int = 1,
-    actor: AbstractBaseUser | None = None,
+    actor: User | None = None,
 ) -> Delivery:
     row = Delivery.objects.create(
         case=case, kind=kind, text=text, decision_id=decision_id, due_at=due_at, attempt=attempt

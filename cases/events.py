@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 
 from cases.models import Case, CaseEvent
 from raiox.common import correlation
 
 
 def record(
-    case: Case, kind: CaseEvent.Kind, actor: AbstractBaseUser | None = None, /, **data: Any
+    case: Case, kind: CaseEvent.Kind, actor: User | None = None, /, **data: Any
 ) -> CaseEvent:
     """Add what happened, who did it and the details; never a patient's name in `data`."""
     return CaseEvent.objects.create(

@@ -90,9 +90,7 @@ class FindingForm(forms.Form):
     def entry(self) -> Entry:
         """What a valid form says, for the worksheet."""
         said = self.cleaned_data
-        return Entry(
-            self.finding.pk, said["verdict"], said["implant"], said["tooth"], said["note"]
-        )
+        return Entry(self.finding.pk, said["verdict"], said["implant"], said["tooth"], said["note"])
 
     def _implant(self, cleaned: dict[str, Any]) -> Implant | None:
         pick = cleaned.get("pick", "")

@@ -189,7 +189,7 @@ class Finding(models.Model):
     image = models.ForeignKey(
         CaseImage, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("image")
     )
-    region = RegionField(verbose_name=_("region"))
+    region = RegionField(null=True, blank=True, verbose_name=_("region"))
     verdict = models.CharField(_("verdict"), max_length=20, choices=Verdict, blank=True)
     implant = models.ForeignKey(
         Implant,
@@ -236,7 +236,7 @@ class Search(models.Model):
 
     finding = models.ForeignKey(Finding, models.CASCADE, related_name="searches")
     image = models.ForeignKey(CaseImage, models.CASCADE, related_name="searches")
-    region = RegionField(verbose_name=_("region"))
+    region = RegionField(null=True, blank=True, verbose_name=_("region"))
     encoder = models.ForeignKey(Encoder, models.PROTECT, related_name="+")
     embedding = VectorField(dimensions=DIMENSIONS)
     confidence = models.CharField(max_length=20, choices=Confidence, null=True, blank=True)  # noqa: DJ001  # null says "not calibrated"

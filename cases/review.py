@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -36,7 +36,7 @@ class InvalidDecision(ReviewError):
 @transaction.atomic
 def set_verdict(
     finding: Finding,
-    actor: AbstractBaseUser,
+    actor: User,
     *,
     verdict: str,
     implant: Implant | None,
@@ -59,7 +59,7 @@ def set_verdict(
 @transaction.atomic
 def add_finding(
     case: Case,
-    actor: AbstractBaseUser,
+    actor: User,
     *,
     tooth: str = "",
     image: CaseImage | None = None,
@@ -74,7 +74,7 @@ def add_finding(
 
 
 @transaction.atomic
-def remove_finding(finding: Finding, actor: AbstractBaseUser) -> None:
+def remove_finding(finding: Finding, actor: User) -> None:
     """Take back a finding; a case keeps at least one."""
     case = _pending(finding.case_id)
     if case.findings.count() == 1:
@@ -84,7 +84,7 @@ def remove_finding(finding: Finding, actor: AbstractBaseUser) -> None:
 
 
 @transaction.atomic
-def request_analysis(case: Case, actor: AbstractBaseUser) -> None:
+def request_analysis(case: Case, actor: User) -> None:
     """Ask for a new analysis of a case that waits; files whose download failed are tried again."""
     case = _pending(case.pk)
     case.images.filter(
@@ -96,7 +96,7 @@ def request_analysis(case: Case, actor: AbstractBaseUser) -> None:
 
 
 @transaction.atomic
-def approve(case: Case, actor: AbstractBaseUser, *, note: str = "") -> Case:
+def approve(case: Case, actor: User, *, note: str = "") -> Case:
     """Approve the findings as they stand and queue the answer."""
     case = _pending(case.pk)
     if case.findings.filter(verdict="").exists():
@@ -105,7 +105,7 @@ def approve(case: Case, actor: AbstractBaseUser, *, note: str = "") -> Case:
 
 
 @transaction.atomic
-def reject(case: Case, actor: AbstractBaseUser, *, reason: str, text: str = "") -> Case:
+def reject(case: Case, actor: User, *, reason: str, text: str = "") -> Case:
     """Answer without an identification, with a reason from the list."""
     if reason not in Case.RejectionReason.values:
         raise InvalidDecision(_("Choose a reason for the rejection."))
@@ -122,7 +122,7 @@ def reject(case: Case, actor: AbstractBaseUser, *, reason: str, text: str = "") 
 
 
 @transaction.atomic
-def reopen(case: Case, actor: AbstractBaseUser) -> Case:
+def reopen(case: Case, actor: User) -> Case:
     """Take a decision back: within the grace nothing was sent, later a correction follows."""
     decided = Case.objects.filter(pk=case.pk, state__in=[Case.State.APPROVED, Case.State.REJECTED])
     updated = decided.update(
@@ -145,7 +145,7 @@ def reopen(case: Case, actor: AbstractBaseUser) -> Case:
 
 
 @transaction.atomic
-def postpone(case: Case, actor: AbstractBaseUser, *, until: datetime) -> Case:
+def postpone(case: Case, actor: User, *, until: datetime) -> Case:
     """Hide a pending case until a time."""
     updated = Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(
         postponed_until=until
@@ -157,7 +157,7 @@ def postpone(case: Case, actor: AbstractBaseUser, *, until: datetime) -> Case:
     return case
 
 
-def _decide(case: Case, actor: AbstractBaseUser, kind: CaseEvent.Kind, **fields: Any) -> Case:
+def _decide(case: Case, actor: User, kind: CaseEvent.Kind, **fields: Any) -> Case:
     """The one guarded UPDATE; whoever comes second is told who was first."""
     updated = Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(
         decided_by=actor,

@@ -21,12 +21,13 @@ class RegionField(ArrayField):
     """[x, y, width, height] in fractions (0-1) of the upright image; null means all of it."""
 
     def __init__(self, **options: Any) -> None:
-        fixed = {"size": 4, "null": True, "blank": True, "validators": [validate_region]}
-        super().__init__(models.FloatField(), **{**options, **fixed})
+        super().__init__(
+            models.FloatField(), **{**options, "size": 4, "validators": [validate_region]}
+        )
 
     def deconstruct(self) -> Any:
         """Leave out of migrations what this class fixes itself."""
         name, path, args, kwargs = super().deconstruct()
-        for fixed in ("base_field", "size", "null", "blank", "validators"):
+        for fixed in ("base_field", "size", "validators"):
             kwargs.pop(fixed, None)
         return name, path, args, kwargs

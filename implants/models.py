@@ -139,7 +139,7 @@ class ReferenceImage(models.Model):
         Implant, models.CASCADE, related_name="references", verbose_name=_("implant")
     )
     image = models.FileField(_("image"), upload_to="referencia/", max_length=400)
-    region = RegionField(verbose_name=_("region"))
+    region = RegionField(null=True, blank=True, verbose_name=_("region"))
     diameter_mm = models.DecimalField(
         _("diameter (mm)"), max_digits=4, decimal_places=2, null=True, blank=True
     )

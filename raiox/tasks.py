@@ -1,19 +1,21 @@
 """Upkeep of the job queue: procrastinate leaves stalled and old jobs to its users."""
 
+from django.conf import settings
 from procrastinate import JobContext, builtin_tasks
 from procrastinate.contrib.django import app
 
 KEEP_HOURS = 72
 
 
-@app.periodic(cron="* * * * * */20")
+@app.periodic(cron="* * * * * */15")
 @app.task(
     name="raiox.retry_stalled_jobs", queueing_lock="raiox.retry_stalled_jobs", pass_context=True
 )
 async def retry_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Give jobs whose worker died (no heartbeat any more) to another worker."""
     manager = context.app.job_manager
-    for job in await manager.get_stalled_jobs():
+    silence = settings.WORKER_STALLED_SECONDS
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=silence):
         await manager.retry_job(job)
 
 

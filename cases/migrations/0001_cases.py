@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('tooth', models.CharField(blank=True, max_length=40, verbose_name='tooth')),
-                ('region', implants.fields.RegionField(verbose_name='region')),
+                ('region', implants.fields.RegionField(blank=True, null=True, verbose_name='region')),
                 ('verdict', models.CharField(blank=True, choices=[('identified', 'identified'), ('probable', 'probable'), ('not_in_catalogue', 'not in the catalogue'), ('not_identifiable', 'not identifiable')], max_length=20, verbose_name='verdict')),
                 ('note', models.TextField(blank=True, verbose_name='note')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created at')),
@@ -140,7 +140,7 @@ class Migration(migrations.Migration):
             name='Search',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('region', implants.fields.RegionField(verbose_name='region')),
+                ('region', implants.fields.RegionField(blank=True, null=True, verbose_name='region')),
                 ('embedding', pgvector.django.vector.VectorField(dimensions=512)),
                 ('confidence', models.CharField(blank=True, choices=[('high', 'high'), ('medium', 'medium'), ('low', 'low'), ('out_of_catalogue', 'probably not in the catalogue')], max_length=20, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

@@ -86,7 +86,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('image', models.FileField(max_length=400, upload_to='referencia/', verbose_name='image')),
-                ('region', implants.fields.RegionField(verbose_name='region')),
+                ('region', implants.fields.RegionField(blank=True, null=True, verbose_name='region')),
                 ('diameter_mm', models.DecimalField(blank=True, decimal_places=2, max_digits=4, null=True, verbose_name='diameter (mm)')),
                 ('length_mm', models.DecimalField(blank=True, decimal_places=1, max_digits=4, null=True, verbose_name='length (mm)')),
                 ('source_key', models.CharField(max_length=500, unique=True, verbose_name='source')),

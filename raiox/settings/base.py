@@ -111,11 +111,12 @@ DATABASES["default"]["CONN_MAX_AGE"] = 60
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Jobs ---
-# A worker that says nothing for the stalled time is dead; its jobs go to another one.
+# A worker that says nothing for this long is dead; its jobs go to another one.
+WORKER_STALLED_SECONDS: float = env.float("WORKER_STALLED_SECONDS", default=20.0)
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": env.int("WORKER_CONCURRENCY", default=3),
-    "update_heartbeat_interval": 5.0,
-    "stalled_worker_timeout": 20.0,
+    "update_heartbeat_interval": WORKER_STALLED_SECONDS / 4,
+    "stalled_worker_timeout": WORKER_STALLED_SECONDS,
     "shutdown_graceful_timeout": 20.0,
 }
 

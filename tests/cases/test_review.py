@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -201,7 +202,7 @@ def test_request_analysis_tries_failed_downloads_again(make_case: MakeCase, bren
 
 def test_the_database_keeps_decisions_whole(make_case: MakeCase, brenda: User) -> None:
     case = make_case()
-    broken = [
+    broken: list[dict[str, Any]] = [
         {"state": "approved"},
         {"decided_by": brenda},
         {"state": "rejected", "decided_by": brenda, "decided_at": timezone.now()},

@@ -96,12 +96,20 @@ def test_fetch_takes_a_body_of_exactly_the_cap(server: Loopback) -> None:
     "script",
     [
         answer(b"x" * 1001),
+        answer(b"", Content_Length="9" * 5000),
         b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1001,
         CHUNKED + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n",
         endless(CHUNKED, b"a\r\n0123456789\r\n"),
         endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 100),
     ],
-    ids=["announced", "until closed", "one chunk", "endless chunks", "endless"],
+    ids=[
+        "announced",
+        "announced in thousands of digits",
+        "until closed",
+        "one chunk",
+        "endless chunks",
+        "endless",
+    ],
 )
 def test_fetch_stops_at_the_cap(
     server: Loopback, script: bytes | Callable[[socket.socket], None]

@@ -25,7 +25,7 @@ def test_a_refused_webhook_leaves_no_token_in_the_log(settings: Any) -> None:
     settings.WEBHOOK_TOKENS = [token]
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    configured = logging.config.DictConfigurator(django_settings.LOGGING)  # type: ignore[attr-defined]
+    configured = logging.config.DictConfigurator(django_settings.LOGGING)
     formatter = configured.configure_formatter(django_settings.LOGGING["formatters"]["line"])
     handler.setFormatter(formatter)
     handler.addFilter(

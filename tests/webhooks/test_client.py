@@ -232,6 +232,8 @@ def test_list_submissions_goes_through_the_pages(client: JotformClient, jotform:
     queries = [parse_qs(urlsplit(asked.path).query) for asked in jotform.asked]
     assert [query["offset"] for query in queries] == [["0"], ["200"]]
     assert queries[0]["limit"] == ["200"]
+    assert client.last_call is not None
+    assert client.last_call.path == "/form/1/submissions"
     assert queries[0]["orderby"] == ["created_at"]
     assert json.loads(queries[0]["filter"][0]) == {"created_at:gt": "2026-01-31 03:30:00"}
 
@@ -409,6 +411,23 @@ def test_write_is_not_repeated_when_the_answer_is_lost(
     with pytest.raises(Transient):
         client.update_answer("6200000000000000001", "9", "x")
     assert len(jotform.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        answer(b'{"responseCode": 500, "message": "a\\ud800b\\u0000c"}'),
+        answer(b"<html>a\0b\xff</html>", status=500),
+    ],
+)
+def test_records_can_be_stored_whatever_the_answer_was(
+    client: JotformClient, jotform: Loopback, script: bytes
+) -> None:
+    error = failing(client, jotform, script)
+    assert error.call is not None
+    for text in (str(error), error.call.body):
+        assert "\0" not in text
+        assert text.encode()
 
 
 def test_key_appears_nowhere(

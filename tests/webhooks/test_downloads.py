@@ -61,6 +61,19 @@ def test_download_follows_the_signed_address_without_the_key(
     assert storage.asked[0].path == "/signed/rx.jpg?md5=x&expires=1"
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_download_does_not_take_a_stale_signed_address_for_a_login_wall(
+    jotform: Loopback, storage: Loopback, key: str, status: int
+) -> None:
+    jotform.answers[PATH] = redirect("/signed/rx.jpg")
+    jotform.answers["/signed/rx.jpg"] = redirect(f"{storage.origin}/rx.jpg")
+    storage.answers["/rx.jpg"] = answer(status=status)
+    with pytest.raises(DownloadFailed) as caught:
+        download_file(jotform.origin + PATH, source=source(jotform, storage, key=key))
+    assert caught.value.status == status
+    assert len(storage.asked) == 1
+
+
 def test_download_keeps_the_key_from_a_host_that_is_not_jotforms(
     jotform: Loopback, storage: Loopback, key: str
 ) -> None:
@@ -158,6 +171,17 @@ def test_download_hands_on_a_login_page_of_a_foreign_host(
     storage.answers["/x"] = answer(PAGE, Content_Type="text/html")
     fetched = download_file(jotform.origin + PATH, source=source(jotform, storage))
     assert fetched.data == PAGE
+
+
+def test_download_keeps_the_key_from_a_foreign_address_that_leads_to_the_wall(
+    jotform: Loopback, storage: Loopback, key: str
+) -> None:
+    storage.answers["/x"] = redirect(jotform.origin + PATH)
+    jotform.answers[PATH] = redirect("/login/")
+    with pytest.raises(LoginRequired):
+        download_file(f"{storage.origin}/x", source=source(jotform, storage, key=key))
+    assert [asked.path for asked in storage.asked] == ["/x"]
+    assert "apikey" not in storage.asked[0].headers
 
 
 def test_download_does_not_take_a_foreign_404_for_a_login_wall(

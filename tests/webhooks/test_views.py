@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from django.http import HttpResponse
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -51,7 +50,7 @@ def delivery(form_id: str = "24", submission_id: str = "62") -> tuple[str, bytes
     return multipart(formID=form_id, submissionID=submission_id, rawRequest=raw)
 
 
-def post(path: str, content_type: str, body: bytes, **headers: str) -> HttpResponse:
+def post(path: str, content_type: str, body: bytes, headers: dict[str, str] | None = None) -> Any:
     return Client().post(path, body, content_type=content_type, headers=headers)
 
 
@@ -60,7 +59,7 @@ def jobs() -> list[dict[str, Any]]:
 
 
 def test_webhook_keeps_the_event_and_asks_for_the_case(token: str, form: JotformForm) -> None:
-    answer = post(f"/webhook/{token}", *delivery(), **{"X-Correlation-ID": "abc-1"})
+    answer = post(f"/webhook/{token}", *delivery(), {"X-Correlation-ID": "abc-1"})
     assert (answer.status_code, json.loads(answer.content)) == (200, {"status": "accepted"})
     event = InboundEvent.objects.get()
     assert (event.state, event.form_id, event.submission_id) == (State.RECEIVED, "24", "62")
@@ -116,10 +115,13 @@ def test_webhook_counts_a_chunked_body_too(token: str, settings: Any, form: Jotf
     settings.WEBHOOK_MAX_BODY_BYTES = 1000
     kind, body = delivery()
     for size, status in ((len(body), 200), (1001, 413)):
-        answer = Client().generic(
-            "POST", f"/webhook/{token}", CONTENT_TYPE=kind, CONTENT_LENGTH="",
-            HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input": BytesIO(body.ljust(size))},
-        )  # fmt: skip
+        stream: dict[str, Any] = {"wsgi.input": BytesIO(body.ljust(size))}
+        chunked: dict[str, Any] = {
+            "CONTENT_TYPE": kind,
+            "CONTENT_LENGTH": "",
+            "HTTP_TRANSFER_ENCODING": "chunked",
+        }
+        answer = Client().generic("POST", f"/webhook/{token}", **chunked, **stream)
         assert answer.status_code == status
     assert InboundEvent.objects.get().submission_id == "62"
 
@@ -163,7 +165,7 @@ def test_bare_webhook_needs_a_signature_elsewhere(
     kind, body = delivery()
     assert post("/webhook", kind, body).status_code == 401
     signed = {signature.HEADER: signature.sign(body, secret)}
-    assert post("/webhook", kind, body, **signed).status_code == 200
+    assert post("/webhook", kind, body, signed).status_code == 200
 
 
 def test_bare_webhook_is_closed_in_local_mode_with_secrets(form: JotformForm, secret: str) -> None:
@@ -176,13 +178,13 @@ def test_a_signature_that_is_there_must_be_right(
     kind, body = delivery()
     wrong = {signature.HEADER: signature.sign(body + b" ", secret)}
     right = {signature.HEADER: signature.sign(body, secret).upper()}
-    assert post(f"/webhook/{token}", kind, body, **wrong).status_code == 401
-    assert post(f"/webhook/{token}", kind, body, **right).status_code == 200
+    assert post(f"/webhook/{token}", kind, body, wrong).status_code == 401
+    assert post(f"/webhook/{token}", kind, body, right).status_code == 200
 
 
 def test_a_signature_nobody_can_check_is_wrong(token: str, form: JotformForm) -> None:
     kind, body = delivery()
-    assert post(f"/webhook/{token}", kind, body, **{signature.HEADER: "ab"}).status_code == 401
+    assert post(f"/webhook/{token}", kind, body, {signature.HEADER: "ab"}).status_code == 401
 
 
 def test_a_setting_can_require_the_signature(

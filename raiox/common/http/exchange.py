@@ -52,8 +52,7 @@ class Incoming:
 
     def read(self, max_bytes: int) -> bytes:
         """The whole body. Raises TooLarge before reading when the announced length says so."""
-        declared = self.headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > max_bytes:
+        if _announced(self.headers) > max_bytes:
             raise TooLarge("the announced length is over the limit")
         if self.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise DownloadFailed("the body is compressed though we asked for none", transient=False)
@@ -68,6 +67,12 @@ class Incoming:
             if self._response.length:
                 raise http.client.IncompleteRead(b"")
         return bytes(body)
+
+
+def _announced(headers: Mapping[str, str]) -> int:
+    """Content-Length, 0 when it says nothing. Cut, since int() refuses thousands of digits."""
+    declared = headers.get("content-length", "")
+    return int(declared[:20]) if declared.isdecimal() else 0
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+# `make` alone tells what there is. Everything happens in .venv; only Python 3.11+ is needed.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint test-ml
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := -m pip --disable-pip-version-check --no-input
+FIND_PYTHON := for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	python=; done; \
+	[ "$$python" ] || { echo "Raiox needs Python 3.11 or newer with venv (Debian, Ubuntu: apt install" \
+	"python3-venv). Set PYTHON=/path/to/python3 if it is not in the PATH." >&2; exit 1; }
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/base.stamp  ## Start everything on this machine (PORT=8000); Ctrl-C stops it
+	@exec $(PY) manage.py up
+
+test: .venv/dev.stamp  ## Run all the tests, with coverage
+	@$(PY) -m tests.chromium
+	@$(PY) -m pytest --cov --cov-report=term
+
+lint: .venv/dev.stamp  ## Check style, types, import directions and migrations
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) .venv/bin/lint-imports
+	@RAIOX_ENV=test $(PY) manage.py makemigrations --check --dry-run
+
+test-ml: .venv-ml/ml.stamp  ## Compare exported encoders with their originals (installs torch)
+	@.venv-ml/bin/python -m pytest tests/ml
+
+# A stamp is as new as the requirements that were installed, so the next start asks pip nothing.
+.venv/base.stamp: requirements/base.txt
+	@$(FIND_PYTHON); $(PY) -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv
+	@echo "Installing requirements/base.txt (a minute or two the first time) ..."
+	@$(PY) $(PIP) install --quiet --requirement requirements/base.txt
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.txt .venv/base.stamp
+	@echo "Installing requirements/dev.txt ..."
+	@$(PY) $(PIP) install --quiet --requirement requirements/dev.txt
+	@touch $@
+
+.venv-ml/ml.stamp: requirements/ml.txt
+	@$(FIND_PYTHON); $(@D)/bin/python -m pip --version >/dev/null 2>&1 || $$python -m venv --clear $(@D)
+	@echo "Installing requirements/ml.txt (torch: several minutes) ..."
+	@$(@D)/bin/python $(PIP) install --quiet --requirement requirements/ml.txt
+	@touch $@

@@ -1,0 +1,181 @@
+"""How the API speaks of cases, and how it takes decisions."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Search
+from implants.serializers import ImplantSerializer, ReferenceSerializer
+
+_MAX_ID = 2**63 - 1
+
+
+def name_of(user: User | None) -> str | None:
+    """What people call her; null for what nobody did in person."""
+    return user and (user.get_full_name() or user.get_username())
+
+
+class PersonField(serializers.CharField):
+    """A user, by the name that people call her."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, allow_null=True, **options)
+
+    def to_representation(self, value: User) -> str | None:
+        """The name alone."""
+        return name_of(value)
+
+
+class CandidateSerializer(serializers.Serializer):
+    """One of the implants that a finding resembles most."""
+
+    rank = serializers.IntegerField(min_value=1)
+    similarity = serializers.FloatField(help_text="1 - cosine distance, -1 to 1.")
+    confidence = serializers.ChoiceField(
+        Search.Confidence.choices,
+        allow_null=True,
+        help_text="Null while the encoder is not calibrated.",
+    )
+    encoder = serializers.CharField()
+    implant = ImplantSerializer()
+    reference = ReferenceSerializer(allow_null=True)
+
+
+class FindingSerializer(serializers.ModelSerializer):
+    """An implant on the film: what it resembles and what the reviewer says."""
+
+    image_id = serializers.IntegerField(allow_null=True)
+    region = serializers.ListField(
+        child=serializers.FloatField(), allow_null=True, help_text="[x, y, width, height], 0 to 1."
+    )
+    implant = serializers.SerializerMethodField(help_text="What the reviewer chose.")
+    results = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Finding
+        fields = ["id", "tooth", "image_id", "region", "verdict", "implant", "note", "results"]
+
+    @extend_schema_field(ImplantSerializer(allow_null=True))
+    def get_implant(self, finding: Finding) -> Any:
+        """The implant in full."""
+        if finding.implant is None:
+            return None
+        return ImplantSerializer(finding.implant, context=self.context).data
+
+    @extend_schema_field(CandidateSerializer(many=True))
+    def get_results(self, finding: Finding) -> Any:
+        """The finding's candidates, best first."""
+        candidates = self.context["candidates"][finding.pk]
+        return CandidateSerializer(candidates, many=True, context=self.context).data
+
+
+class CaseImageSerializer(serializers.ModelSerializer):
+    """A file of the submission and what became of it."""
+
+    class Meta:
+        model = CaseImage
+        fields = ["id", "state", "refusal", "width", "height", "created_at"]
+
+
+class CaseEventSerializer(serializers.ModelSerializer):
+    """A line of the timeline."""
+
+    actor = PersonField()
+    data = serializers.DictField()
+
+    class Meta:
+        model = CaseEvent
+        fields = ["created_at", "actor", "kind", "data", "correlation_id"]
+
+
+class DeliverySerializer(serializers.ModelSerializer):
+    """One attempt to write a text into Jotform."""
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id", "kind", "decision_id", "attempt", "state", "reason", "status_code",
+            "duration_ms", "text", "due_at", "started_at", "finished_at",
+        ]  # fmt: skip
+
+
+class CaseSerializer(serializers.ModelSerializer):
+    """A case with all that is known of it.
+
+    The context needs `request` and `candidates` (by finding id, see `cases.candidates`).
+    """
+
+    form_id = serializers.CharField(source="form.form_id")
+    decided_by = PersonField()
+    images = CaseImageSerializer(many=True)
+    findings = FindingSerializer(many=True)
+    timeline = CaseEventSerializer(source="events", many=True)
+    deliveries = DeliverySerializer(many=True)
+
+    class Meta:
+        model = Case
+        fields = [
+            "id", "state", "problem", "form_id", "submission_id", "is_direct", "dentist_name",
+            "dentist_email", "patient", "tooth", "note", "rejection_reason", "rejection_text",
+            "decided_by", "decided_at", "decision_id", "changed_after_decision",
+            "postponed_until", "correlation_id", "created_at", "updated_at", "images", "findings",
+            "timeline", "deliveries",
+        ]  # fmt: skip
+
+
+class CaseFilterSerializer(serializers.Serializer):
+    """Which cases to list."""
+
+    state = serializers.MultipleChoiceField(
+        choices=Case.State.choices, required=False, help_text="May be given several times."
+    )
+
+
+class FindingVerdictSerializer(serializers.Serializer):
+    """What the reviewer says of one finding."""
+
+    id = serializers.IntegerField(min_value=1, max_value=_MAX_ID)
+    verdict = serializers.ChoiceField(Finding.Verdict.choices)
+    implant_id = serializers.IntegerField(
+        min_value=1,
+        max_value=_MAX_ID,
+        required=False,
+        allow_null=True,
+        help_text="For `identified` and `probable`, and only for these.",
+    )
+    note = serializers.CharField(
+        required=False, allow_blank=True, help_text="Left out: stays as it is."
+    )
+
+
+class ApprovalSerializer(serializers.Serializer):
+    """The verdicts that are still to be set, and a word to the dentist."""
+
+    findings = FindingVerdictSerializer(many=True, required=False)
+    note = serializers.CharField(
+        required=False, allow_blank=True, help_text="Left out: stays as it is."
+    )
+
+    def validate_findings(self, findings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Two verdicts for one finding would leave the choice to chance."""
+        if len({finding["id"] for finding in findings}) < len(findings):
+            raise serializers.ValidationError(_("Send one verdict for each finding."))
+        return findings
+
+
+# The enum that the schema has for `rejection_reason` of a case.
+@extend_schema_field({"$ref": "#/components/schemas/RejectionReasonEnum"})
+class _RejectionReasonField(serializers.ChoiceField):
+    pass
+
+
+class RejectionSerializer(serializers.Serializer):
+    """Why there is no identification."""
+
+    reason = _RejectionReasonField(Case.RejectionReason.choices)
+    text = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="Needed for the reason `other`."
+    )
