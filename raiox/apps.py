@@ -12,7 +12,9 @@ class RaioxConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from raiox import checks  # noqa: F401  # importing registers them
+        from raiox import checks
+
+        checks.explain_missing_secret_key()
 
 
 class RaioxAdminConfig(AdminConfig):

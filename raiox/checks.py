@@ -46,6 +46,12 @@ def check_required_settings(**_: Any) -> list[CheckMessage]:
     ]
 
 
+def explain_missing_secret_key() -> None:
+    """Say all that is missing where Django would stop at the key, before any check can run."""
+    if _is_deployed() and not _is_set("SECRET_KEY"):
+        raise ImproperlyConfigured("\n".join(str(error) for error in check_required_settings()))
+
+
 @register()
 def check_download_origins(**_: Any) -> list[CheckMessage]:
     """Extra download origins exist for the sandbox; on the internet they would be a hole."""

@@ -29,7 +29,7 @@ _LOGIN_STATUSES = frozenset({401, 403, 404})
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 # Atomic and possessive: a file of comments must not make this try every way to split them.
 _HTML_START = re.compile(
-    rb"(\xef\xbb\xbf)?(\s|<!--.*?-->)*<(!doctype\s+html|html)\b", re.I | re.S
+    rb"(\xef\xbb\xbf)?(?>\s+|<!--.*?-->)*+<(!doctype\s+html|html)\b", re.I | re.S
 )
 _HTML_NAME = re.compile(r"\.x?html?$", re.IGNORECASE)
 _LOOK_AT = 4096
@@ -63,6 +63,9 @@ class FileSource:
     def is_own(self, target: Target) -> bool:
         return target.origin == self.api_origin or bool(_JOTFORM.fullmatch(target.origin))
 
+    def is_upload(self, target: Target) -> bool:
+        return self.is_own(target) and "/uploads/" in target.path
+
     @property
     def secret(self) -> SecretHeaders | None:
         return SecretHeaders({"APIKEY": self.api_key}, self.is_own) if self.api_key else None
@@ -90,7 +93,8 @@ def download_file(url: str, *, source: FileSource) -> Fetched:
     try:
         return _attempt(url, source, deadline)
     except LoginRequired:
-        if not source.api_key:
+        # A foreign address may lead to Jotform's wall, too; the key isn't for that one.
+        if not source.api_key or not source.is_own(source.policy.check(url)):
             raise
     try:
         return _attempt(_with_key(url, source.api_key), source, deadline)
@@ -99,21 +103,23 @@ def download_file(url: str, *, source: FileSource) -> Fetched:
 
 
 def _attempt(url: str, source: FileSource, deadline: Deadline) -> Fetched:
-    first = source.policy.check(url)
+    hops = [source.policy.check(url)]
+
+    def follow(at: Target, to: str) -> None:
+        _judge_redirect(at, to, source)
+        hops.append(source.policy.check(to))
+
     try:
         fetched = fetch(
-            url,
-            policy=source.policy,
-            secret=source.secret,
-            on_redirect=lambda at, to: _judge_redirect(at, to, source),
-            deadline=deadline,
+            url, policy=source.policy, secret=source.secret, on_redirect=follow, deadline=deadline
         )
     except DownloadFailed as error:
-        if source.is_own(first) and error.status in _LOGIN_STATUSES and "/uploads/" in first.path:
-            raise LoginRequired(f"{first.host} answered {error.status}", error.status) from None
+        # Only the upload's own address speaks of log-ins; behind it a 403 is a stale signature.
+        if error.status in _LOGIN_STATUSES and source.is_upload(hops[-1]):
+            raise LoginRequired(f"{hops[-1].host} answered {error.status}", error.status) from None
         raise
-    if source.is_own(source.policy.check(fetched.final_url)) and _is_login_page(fetched):
-        raise LoginRequired(f"{first.host} answered with a log-in page")
+    if source.is_own(hops[-1]) and _is_login_page(fetched):
+        raise LoginRequired(f"{hops[-1].host} answered with a log-in page")
     return fetched
 
 
@@ -126,7 +132,6 @@ def _judged_with_key(error: LoginRequired) -> FetchError:
 
 
 def _with_key(url: str, key: str) -> str:
-    """Only ever called with a URL of Jotform's own: LoginRequired comes from nowhere else."""
     clean = normalise(url)
     return f"{clean}{'&' if '?' in clean else '?'}apiKey={quote(key, safe='')}"
 

@@ -109,9 +109,10 @@ class Envelope:
         return self.code == 429 or bool(pattern.search(self.message))
 
     def _shown(self, text: str) -> str:
+        """Without secrets, and without the characters that no database column takes."""
         for secret in self.hidden:
             text = text.replace(secret, "***")
-        return text
+        return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def next_reset(now: datetime) -> datetime:

@@ -43,7 +43,8 @@ JOTFORM_API_URL: str = env.str("JOTFORM_API_URL", default="https://api.jotform.c
 JOTFORM_TEAM_ID: str = env.str("JOTFORM_TEAM_ID", default="")
 JOTFORM_FILE_HOSTS: list[str] = env.list(
     "JOTFORM_FILE_HOSTS",
-    default=["www.jotform.com", "jotform.com", "eu.jotform.com", "files.jotform.com"],
+    # A name that begins with a dot stands for everything below that domain.
+    default=["jotform.com", ".jotform.com"],
 )
 DOWNLOAD_EXTRA_ORIGINS: list[str] = env.list("DOWNLOAD_EXTRA_ORIGINS", default=[])
 DELIVERY_GRACE_SECONDS: int = env.int("DELIVERY_GRACE_SECONDS", default=30)
