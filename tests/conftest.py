@@ -4,14 +4,29 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
 from tests.sandbox.process import SandboxProcess
+from tests.stack import Stack
 
 
 @pytest.fixture(scope="session")
 def _sandbox_process() -> Iterator[SandboxProcess]:
     with SandboxProcess() as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def stack(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: Any
+) -> Iterator[Stack]:
+    """The whole service as real processes, for the tests that need them."""
+    with (
+        django_db_blocker.unblock(),
+        Stack(tmp_path_factory.mktemp("stack")) as running,
+        django_db_blocker.block(),
+    ):
+        yield running
 
 
 @pytest.fixture

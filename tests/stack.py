@@ -21,6 +21,7 @@ from django.db import connection
 from implants.demo.catalogue import encode_png
 from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS
+from tests.case_page import CasePage
 from tests.sandbox.process import ROOT, SandboxProcess, wait_for
 
 DATABASE = "raiox_stack"
@@ -51,7 +52,10 @@ class Stack:
         self.url = f"http://127.0.0.1:{free_port()}"
         self.token = secrets.token_urlsafe()
         self.passwords = {name: secrets.token_urlsafe(12) for name in REVIEWERS}
-        self.sandbox = SandboxProcess(webhook_url=self.webhook, product_url=self.url)
+        self.samples = folder / "samples"
+        self.sandbox = SandboxProcess(
+            webhook_url=self.webhook, product_url=self.url, samples=self.samples
+        )
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.more_environment: dict[str, str] = {}
 
@@ -60,6 +64,7 @@ class Stack:
         return f"{self.url}/webhook/{self.token}"
 
     def __enter__(self) -> "Stack":
+        self._write_samples()
         self.sandbox.start()
         self._create_database()
         self.manage("prepare")
@@ -90,6 +95,12 @@ class Stack:
                 name = re.sub(r"\W+", "_", system.name)
                 (folder / f"{name}_{number:02}.png").write_bytes(film(system, view))
         return root
+
+    def _write_samples(self) -> None:
+        """Films that the sandbox's form offers: other pictures than the catalogue's."""
+        self.samples.mkdir()
+        for number, system in enumerate(SYSTEMS[:2], 1):
+            (self.samples / f"radiografia-{number:02}.png").write_bytes(film(system, query=True))
 
     # The database
 
@@ -207,6 +218,10 @@ class Stack:
         answer = session.post(page, form, headers={"Referer": page}, timeout=10)
         assert "/login/" not in answer.url, "the log-in was refused"
         return session
+
+    def case_page(self, session: requests.Session, case: int) -> CasePage:
+        """The case's page, as this session sees it."""
+        return CasePage(session, f"{self.url}/admin/cases/case/{case}/change/")
 
 
 def film(system: Any, view: str = VIEWS[0], *, query: bool = False) -> bytes:
