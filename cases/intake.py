@@ -69,7 +69,12 @@ def _apply(event_id: int, form: JotformForm, submission: Submission) -> Case | N
     event = InboundEvent.objects.select_for_update().get(pk=event_id)
     if event.state != State.RECEIVED:
         return None
-    if _last_digest(submission) == submission.digest:
+    last = _last_processed(submission)
+    if last is not None and last.pk > event.pk:
+        # Several workers: an edit may overtake the delivery before it, and it holds everything.
+        _finish(event, State.IGNORED, submission, reason="a later delivery came first")
+        return None
+    if last is not None and last.digest == submission.digest:
         _finish(event, State.DUPLICATE, submission)
         return None
     case = _take_over(form, submission)
@@ -83,22 +88,19 @@ def _lock_submission(submission: Submission) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
 
 
-def _last_digest(submission: Submission) -> str | None:
-    """The digest of the latest event of this submission that was not a duplicate."""
-    earlier: QuerySet[InboundEvent] = InboundEvent.objects.of_submission(
+def _last_processed(submission: Submission) -> InboundEvent | None:
+    """The latest event of this submission that changed something."""
+    events: QuerySet[InboundEvent] = InboundEvent.objects.of_submission(
         submission.form_id, submission.submission_id
     )
-    return (
-        earlier.filter(state=State.PROCESSED)
-        .order_by("-pk")
-        .values_list("digest", flat=True)
-        .first()
-    )
+    return events.filter(state=State.PROCESSED).order_by("-pk").first()
 
 
-def _finish(event: InboundEvent, state: InboundEvent.State, submission: Submission) -> None:
-    event.state, event.digest = state, submission.digest
-    event.save(update_fields=["state", "digest"])
+def _finish(
+    event: InboundEvent, state: InboundEvent.State, submission: Submission, *, reason: str = ""
+) -> None:
+    event.state, event.digest, event.reason = state, submission.digest, reason
+    event.save(update_fields=["state", "digest", "reason"])
 
 
 def _take_over(form: JotformForm, submission: Submission) -> Case:

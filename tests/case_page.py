@@ -85,5 +85,6 @@ class CasePage:
             headers={"Referer": self.url},
             timeout=20,
         )
-        answer.raise_for_status()
+        # 409 is the page again, with the word that somebody else was first.
+        assert answer.status_code in (200, 409), answer.text
         return answer.text

@@ -64,6 +64,14 @@ class Stack:
         return f"{self.url}/webhook/{self.token}"
 
     def __enter__(self) -> "Stack":
+        try:
+            self._start_all()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start_all(self) -> None:
         self._write_samples()
         self.sandbox.start()
         self._create_database()
@@ -74,7 +82,6 @@ class Stack:
         self.manage("shell", "-c", GROUPS_AND_PEOPLE, STACK_PEOPLE=json.dumps(self.passwords))
         self.start_web()
         self.start_worker()
-        return self
 
     def __exit__(self, *_: object) -> None:
         for name in list(self.processes):

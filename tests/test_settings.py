@@ -88,6 +88,20 @@ def test_the_embedded_database_is_refused_in_production() -> None:
     assert "DATABASE_URL" in done.stderr
 
 
+def test_a_secret_in_a_file_ends_before_its_line_end(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("the-value\n")
+    code = "from raiox.settings.environment import env; print(repr(env.str('PROBE')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PROJECT_DIR,
+        env={"PROBE_FILE": str(path), "RAIOX_ENV": "test"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "'the-value'"
+
+
 def test_an_unknown_mode_is_refused() -> None:
     done = check("prod")
     assert done.returncode != 0

@@ -34,10 +34,8 @@ def receive(body: Body, raw: bytes) -> InboundEvent:
 
 
 def defer_open_case(event: InboundEvent) -> None:
-    """Ask for the processing of `event`; events of one submission are taken one after the other."""
-    app.configure_task(OPEN_CASE, lock=f"intake:{event.form_id}:{event.submission_id}").defer(
-        event_id=event.pk, correlation_id=event.correlation_id
-    )
+    """Ask for the processing of `event`."""
+    app.configure_task(OPEN_CASE).defer(event_id=event.pk, correlation_id=event.correlation_id)
 
 
 def _form_of(body: Body) -> JotformForm | None:

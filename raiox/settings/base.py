@@ -116,6 +116,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 WORKER_STALLED_SECONDS: float = env.float("WORKER_STALLED_SECONDS", default=20.0)
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": env.int("WORKER_CONCURRENCY", default=3),
+    # Jobs that come due, or whose lock is let go, are found by looking.
+    "fetch_job_polling_interval": 1.0,
     "update_heartbeat_interval": WORKER_STALLED_SECONDS / 4,
     "stalled_worker_timeout": WORKER_STALLED_SECONDS,
     "shutdown_graceful_timeout": 20.0,

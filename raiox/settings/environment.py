@@ -9,6 +9,7 @@ from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from environ.fileaware_mapping import FileAwareMapping
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 MODES = ("local", "test", "stage", "production")
@@ -17,7 +18,19 @@ MODES = ("local", "test", "stage", "production")
 if os.environ.get("RAIOX_ENV") != "test":
     environ.Env.read_env(PROJECT_DIR / ".env")
 
-env = environ.FileAwareEnv()
+
+class _StrippedFiles(FileAwareMapping):
+    """Secrets in files, without the line end that editors and `echo` add."""
+
+    def __getitem__(self, key: str) -> str:
+        return str(super().__getitem__(key)).strip()
+
+
+class _Env(environ.Env):
+    ENVIRON = _StrippedFiles()
+
+
+env = _Env()
 
 
 def read_mode() -> str:

@@ -1,7 +1,8 @@
 """Cases in each state, built through the product's own functions where there are some."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,13 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from cases.models import Case, CaseImage, Finding, Result, Search
+from implants.activation import activate
+from implants.catalogue import add_reference, embed_reference
+from implants.demo.catalogue import encode_png
+from implants.demo.renderer import VIEWS, render_film
+from implants.demo.systems import DEMO_SYSTEMS, DemoSystem
+from implants.encoders.active import forget
+from implants.encoders.bundle import BUNDLED
 from implants.models import DIMENSIONS, Encoder, Implant, Manufacturer
 from tests.sandbox.process import SandboxProcess
 from webhooks.client import client_from_settings
@@ -67,6 +75,45 @@ def make_case(form: JotformForm) -> Callable[..., Case]:
         return case
 
     return make
+
+
+@pytest.fixture
+def encoder(db: None) -> Iterator[Encoder]:
+    """The bundled encoder, active."""
+    forget()
+    yield activate(BUNDLED).encoder
+    forget()
+
+
+@pytest.fixture(scope="session")
+def reference_films() -> list[tuple[DemoSystem, bytes]]:
+    """Two rendered films of each of five systems."""
+    return [
+        (system, encode_png(render_film(system, view).image))
+        for system in DEMO_SYSTEMS[:5]
+        for view in VIEWS[:2]
+    ]
+
+
+@pytest.fixture
+def catalogue(
+    encoder: Encoder, reference_films: list[tuple[DemoSystem, bytes]], media: Path
+) -> Encoder:
+    """Five implants with two references each, and their real vectors; the encoder's row."""
+    for system, data in reference_films:
+        maker, _ = Manufacturer.objects.get_or_create(name=system.manufacturer)
+        implant, _ = Implant.objects.get_or_create(manufacturer=maker, name=system.name)
+        embed_reference(add_reference(implant, data).reference.pk)
+    return encoder
+
+
+@pytest.fixture
+def media(settings: Any, tmp_path: Path) -> Path:
+    """The default storage is an empty folder, private as in the settings."""
+    options = {**settings.STORAGES["default"]["OPTIONS"], "location": tmp_path / "media"}
+    default = {**settings.STORAGES["default"], "OPTIONS": options}
+    settings.STORAGES = {**settings.STORAGES, "default": default}
+    return tmp_path / "media"
 
 
 @pytest.fixture

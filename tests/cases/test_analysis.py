@@ -34,11 +34,8 @@ def film() -> bytes:
 
 
 @pytest.fixture
-def analyze(
-    sandbox: SandboxProcess, sandbox_form: JotformForm, settings: Any, tmp_path: Path
-) -> Analyze:
+def analyze(sandbox: SandboxProcess, sandbox_form: JotformForm, media: Path) -> Analyze:
     """Submit files to the sandbox, open the case, analyse it."""
-    settings.STORAGES["default"]["OPTIONS"]["location"] = tmp_path
 
     def run(files: dict[str, bytes], *, urls: list[str] | None = None, last: bool = True) -> Case:
         sent = sandbox.submit({"dente": "44"}, files=files, webhook=False)

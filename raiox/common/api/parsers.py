@@ -1,15 +1,12 @@
 """Parsers for bodies from strangers."""
 
 from io import BytesIO
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
-from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser, MultiPartParser
-
-from raiox.common.api.errors import too_large
 
 
 class JsonParser(JSONParser):
@@ -23,29 +20,24 @@ class JsonParser(JSONParser):
             raise ParseError("nested too deeply") from error
 
 
-class CappedMultiPartParser(MultiPartParser):
-    """Multipart with files of `max_file_bytes` at most, kept in memory: nothing is written."""
+class InMemoryMultiPartParser(MultiPartParser):
+    """Multipart whose files stay in memory, so that nothing of them is ever written to a disk.
 
-    max_file_bytes: ClassVar[int]
+    The view's cap for the body is the cap for them.
+    """
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        """Fields and files; reads no further once a file is too large."""
-        parser_context["request"].upload_handlers = [_InMemoryHandler(self.max_file_bytes)]
+        """Fields and files."""
+        parser_context["request"].upload_handlers = [_InMemoryHandler()]
         return super().parse(stream, media_type, parser_context)
 
 
 class _InMemoryHandler(FileUploadHandler):
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__()
-        self._max_bytes = max_bytes
-
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         self._content = BytesIO()
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        if start + len(raw_data) > self._max_bytes:
-            raise too_large(_("The file is too large."))
         self._content.write(raw_data)
 
     def file_complete(self, file_size: int) -> UploadedFile:

@@ -41,7 +41,8 @@ class _HasScope(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether the request may go on; without a token (admin session) the groups decide."""
-        if request.auth is not None and self.scope not in request.auth.get(CLAIM, "").split():
+        token: Any = request.auth
+        if token is not None and self.scope not in token.get(CLAIM, "").split():
             return False
         return self.scope in scopes_of(request.user)
 

@@ -17,8 +17,8 @@ from raiox.common.api.scopes import Reader
 class ApiMixin(APIView):
     """To be put before any view of REST framework's."""
 
-    permission_classes = [Reader]
-    parser_classes = [JsonParser]
+    permission_classes: Any = [Reader]
+    parser_classes: Any = [JsonParser]
     max_body_bytes = 1024 * 1024
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -37,6 +37,6 @@ class ApiMixin(APIView):
 class OpenMixin(ApiMixin):
     """For everybody, without any look at who asks."""
 
-    authentication_classes: list[Any] = []
-    permission_classes = [AllowAny]
+    authentication_classes: Any = []
+    permission_classes: Any = [AllowAny]
     parser_classes = [JsonParser, FormParser]

@@ -1,0 +1,191 @@
+"""The catalogue for programs: search with a radiograph, list, look up. Stores nothing."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from implants.encoders.active import ActiveEncoder, active
+from implants.encoders.bundle import EncoderUnavailable
+from implants.encoders.session import EncodingError
+from implants.models import Implant, ReferenceImage
+from implants.radiograph import MAX_BYTES, Radiograph, RadiographError, open_radiograph
+from implants.region import Region
+from implants.search import Candidate, search
+from implants.serializers import (
+    AnswerSerializer,
+    ImplantSerializer,
+    QuestionSerializer,
+    SimilarImplantSerializer,
+    with_shown_references,
+)
+from raiox.common.api.errors import ApiError, documented
+from raiox.common.api.pagination import TOTAL_COUNT, BareListPagination
+from raiox.common.api.parsers import InMemoryMultiPartParser
+from raiox.common.api.views import ApiMixin
+
+logger = logging.getLogger(__name__)
+
+# The words of a multipart body around the file.
+_ENVELOPE_BYTES = 64 * 1024
+_REFUSALS = {
+    "too_large": 413,
+    "not_an_image": 415,
+    "unsupported_format": 415,
+    "too_small": 400,
+}
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A candidate with its rows."""
+
+    rank: int
+    similarity: float
+    implant: Implant
+    reference: ReferenceImage
+
+
+class _QuestionView(ApiMixin):
+    parser_classes = [InMemoryMultiPartParser]
+    max_body_bytes = MAX_BYTES + _ENVELOPE_BYTES
+
+    def ask(self, request: Request) -> tuple[str, list[_Match]]:
+        """The encoder's name and what it finds for the radiograph in the request."""
+        question = QuestionSerializer(data=request.data)
+        question.is_valid(raise_exception=True)
+        radiograph = _open(question.validated_data["file"].read())
+        encoder = _active()
+        candidates = _search(encoder, radiograph, question.validated_data.get("region"))
+        return encoder.name, _matches(candidates)
+
+
+class SearchView(_QuestionView):
+    """`POST /search`."""
+
+    @extend_schema(
+        request={"multipart/form-data": QuestionSerializer},
+        responses={200: AnswerSerializer, **documented(400, 401, 403, 411, 413, 415, 422, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        """The three implants of the catalogue that a radiograph resembles most."""
+        encoder, matches = self.ask(request)
+        answer = {
+            "encoder": encoder,
+            "confidence": None,  # no encoder is calibrated yet
+            "reason": None if matches else "empty_catalogue",
+            "results": matches,
+        }
+        return Response(AnswerSerializer(answer, context={"request": request}).data)
+
+
+class UploadView(_QuestionView):
+    """`POST /upload`: the search as the earlier service answered it."""
+
+    @extend_schema(
+        request={"multipart/form-data": QuestionSerializer},
+        responses={
+            200: SimilarImplantSerializer(many=True),
+            **documented(400, 401, 403, 411, 413, 415, 422, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """The same as `/search` for clients of the earlier service: a bare list of implants."""
+        _encoder, matches = self.ask(request)
+        for match in matches:
+            match.implant.similarity = match.similarity  # type: ignore[attr-defined]
+        implants = [match.implant for match in matches]
+        context = {"request": request}
+        return Response(SimilarImplantSerializer(implants, many=True, context=context).data)
+
+
+class ImplantListView(ApiMixin, ListAPIView):
+    """`GET /implants`."""
+
+    queryset = Implant.objects.order_by("manufacturer__name", "name", "pk")
+    serializer_class = ImplantSerializer
+    pagination_class = BareListPagination
+
+    def get_queryset(self) -> Any:
+        """With the radiographs that stand for the implants."""
+        return with_shown_references(super().get_queryset())
+
+    @extend_schema(
+        parameters=[TOTAL_COUNT],
+        responses={200: ImplantSerializer(many=True), **documented(400, 401, 403)},
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The catalogue, by manufacturer and name."""
+        return super().get(request, *args, **kwargs)
+
+
+class ImplantView(ApiMixin, RetrieveAPIView):
+    """`GET /implants/{id}`."""
+
+    queryset = Implant.objects.all()
+    serializer_class = ImplantSerializer
+
+    def get_queryset(self) -> Any:
+        """With the radiograph that stands for the implant."""
+        return with_shown_references(super().get_queryset())
+
+    @extend_schema(responses={200: ImplantSerializer, **documented(401, 403, 404)})
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One implant."""
+        return super().get(request, *args, **kwargs)
+
+
+def _open(data: bytes) -> Radiograph:
+    try:
+        return open_radiograph(data)
+    except RadiographError as error:
+        raise ApiError(_REFUSALS[error.code], error.code, str(error)) from error
+
+
+def _active() -> ActiveEncoder:
+    try:
+        return active()
+    except EncoderUnavailable as error:
+        raise _unavailable(error) from error
+
+
+def _search(
+    encoder: ActiveEncoder, radiograph: Radiograph, region: Region | None
+) -> list[Candidate]:
+    try:
+        embedding = encoder.session.encode(radiograph.image, region)
+    except EncoderUnavailable as error:
+        raise _unavailable(error) from error
+    except EncodingError as error:
+        message = _("The encoder finds nothing to compare on this image.")
+        raise ApiError(422, "nothing_to_compare", message) from error
+    return search(embedding, encoder_id=encoder.encoder_id)
+
+
+def _unavailable(error: EncoderUnavailable) -> ApiError:
+    """The reason names files of the server: it belongs into the log."""
+    logger.error("encoder unavailable", extra={"reason": str(error)})
+    return ApiError(503, "encoder_unavailable", _("The encoder is not available at the moment."))
+
+
+def _matches(candidates: list[Candidate]) -> list[_Match]:
+    implants = with_shown_references(Implant.objects.all()).in_bulk(
+        [candidate.implant_id for candidate in candidates]
+    )
+    references = ReferenceImage.objects.in_bulk(
+        [candidate.reference_id for candidate in candidates]
+    )
+    return [
+        _Match(
+            rank,
+            candidate.similarity,
+            implants[candidate.implant_id],
+            references[candidate.reference_id],
+        )
+        for rank, candidate in enumerate(candidates, start=1)
+    ]

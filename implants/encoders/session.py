@@ -1,0 +1,115 @@
+"""An encoder at work: radiographs become vectors on ONNX Runtime."""
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from django.utils.translation import gettext as _
+from numpy.typing import NDArray
+from PIL import Image
+
+from implants.encoders.bundle import DIMENSIONS, EncoderBundle, EncoderUnavailable
+from implants.encoders.preprocessing import prepare
+from implants.region import Region
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+Vector = NDArray[np.float32]
+
+INPUT: Final = "image"
+OUTPUT: Final = "embedding"
+DEFAULT_THREADS: Final = 2
+_ERRORS_ONLY: Final = 3
+
+
+class EncodingError(Exception):
+    """The encoder's answer for this image is no direction: not finite, or all zeros."""
+
+
+class EncoderSession:
+    """One bundle, ready to encode; any number of threads may call it.
+
+    ONNX Runtime and the graph are loaded by the first call and not before. Its threads don't
+    survive a fork: call it in the process that answers, never in one that forks afterwards.
+    """
+
+    def __init__(self, bundle: EncoderBundle, threads: int = DEFAULT_THREADS) -> None:
+        self.bundle = bundle
+        self.threads = threads
+        self._lock = threading.Lock()
+        self._graph: onnxruntime.InferenceSession | None = None
+        self._process = 0
+
+    def encode(self, image: Image.Image, region: Region | None = None) -> Vector:
+        """The vector of an upright grayscale image or of a region of it: (512,), length 1.
+
+        Raises `EncoderUnavailable` if the bundle can't be loaded, `EncodingError` if the answer is
+        no vector.
+        """
+        vector: Vector = self.encode_batch([(image, region)])[0]
+        return vector
+
+    def encode_batch(self, films: Sequence[tuple[Image.Image, Region | None]]) -> Vector:
+        """The vectors of several (image, region), shape (n, 512), each of length 1."""
+        if not films:
+            return np.empty((0, DIMENSIONS), dtype=np.float32)
+        steps = self.bundle.preprocessing
+        tensors = [prepare(image, steps, region) for image, region in films]
+        return self.embed(np.concatenate(tensors))
+
+    def embed(self, tensors: NDArray[np.float32]) -> Vector:
+        """The vectors of prepared inputs, (n, 3, size, size) to (n, 512), each of length 1."""
+        vectors = np.asarray(self._loaded().run([OUTPUT], {INPUT: tensors})[0], dtype=np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(vectors).all() or lengths.min() < 1e-6:
+            raise EncodingError(self.bundle.name)
+        unit: Vector = vectors / lengths
+        return unit
+
+    def _loaded(self) -> "onnxruntime.InferenceSession":
+        with self._lock:
+            if self._graph is None:
+                self._graph = _load(self.bundle, self.threads)
+                self._process = os.getpid()
+        if self._process != os.getpid():
+            # It would wait forever for threads that the fork left behind.
+            raise RuntimeError("The encoder was loaded before this process was forked.")
+        return self._graph
+
+
+def _load(bundle: EncoderBundle, threads: int) -> "onnxruntime.InferenceSession":
+    import onnxruntime  # 30 MB and a tenth of a second that only an encoding process pays
+
+    bundle.check_graph()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        graph = onnxruntime.InferenceSession(
+            str(bundle.onnx_path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's own exceptions share no base class
+        raise _unusable(bundle, error) from error
+    _check_signature(bundle, graph)
+    return graph
+
+
+def _check_signature(bundle: EncoderBundle, graph: "onnxruntime.InferenceSession") -> None:
+    """A graph of other inputs or outputs than the description's is refused before it answers."""
+    size = bundle.preprocessing.size
+    inputs = [(node.name, node.shape[1:]) for node in graph.get_inputs()]
+    outputs = [(node.name, node.shape[1:]) for node in graph.get_outputs()]
+    expected = [(INPUT, [3, size, size])], [(OUTPUT, [DIMENSIONS])]
+    if (inputs, outputs) != expected:
+        raise _unusable(bundle, f"{inputs} → {outputs}")
+
+
+def _unusable(bundle: EncoderBundle, reason: object) -> EncoderUnavailable:
+    return EncoderUnavailable(
+        _("%(file)s can't be used (%(reason)s): export the encoder again.")
+        % {"file": bundle.onnx_path, "reason": reason}
+    )

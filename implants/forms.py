@@ -1,0 +1,71 @@
+"""The curators' forms."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib.postgres.forms import SimpleArrayField
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+
+ACCEPTED = "image/jpeg,image/png,image/webp,image/tiff"
+
+
+class _ManyFilesInput(forms.ClearableFileInput):
+    """A file input that takes many files at once."""
+
+    allow_multiple_selected = True
+
+
+class ManyFilesField(forms.FileField):
+    """Cleans to a list of files, each checked by itself."""
+
+    widget = _ManyFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        """No file is an empty list."""
+        files = data if isinstance(data, list | tuple) else [data]
+        return [super(ManyFilesField, self).clean(file, initial) for file in files if file]
+
+
+class DiametersField(SimpleArrayField):
+    """Millimetres with semicolons between them: in Portuguese the comma is part of a number."""
+
+    def __init__(self, **options: Any) -> None:
+        size = forms.DecimalField(max_digits=4, decimal_places=2, min_value=0, localize=True)
+        super().__init__(size, delimiter=";", **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Numbers as the reader writes them."""
+        if isinstance(value, str):
+            return value
+        sizes: Sequence[Decimal] = value or []
+        return "; ".join(number_format(size) for size in sizes)
+
+
+class ImplantForm(forms.ModelForm):
+    """An implant's attributes, and radiographs that are to become its references.
+
+    The admin says which fields there are.
+    """
+
+    aliases = SimpleArrayField(
+        forms.CharField(max_length=120),
+        label=_("Aliases"),
+        required=False,
+        help_text=_("Other names of the same line, separated by commas"),
+    )
+    diameters_mm = DiametersField(
+        label=_("Diameters (mm)"), required=False, help_text=_("Separated by semicolons")
+    )
+    radiographs = ManyFilesField(
+        label=_("Add reference radiographs"),
+        required=False,
+        widget=_ManyFilesInput(attrs={"accept": ACCEPTED}),
+        help_text=_(
+            "Several at once, up to 100: JPEG, PNG, WebP or TIFF, each up to 5 MB. They are kept "
+            "without metadata; make sure that no patient's name is in the picture."
+        ),
+    )

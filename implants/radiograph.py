@@ -1,0 +1,223 @@
+"""Film intake: received bytes become an upright grayscale image, or a reason why not."""
+
+import hashlib
+import io
+import math
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.Image import Transpose
+
+MAX_BYTES: Final = 5 * 1024 * 1024
+MAX_PIXELS: Final = 40_000_000
+MIN_SIDE: Final = 64
+"""An implant on a film of fewer pixels a side has no threads left to compare."""
+
+# Pillow's readers that we open the door to.
+_READERS: Final = ("JPEG", "PNG", "WEBP", "TIFF")
+
+# Pictures and documents that we know but do not take: (offset, signature).
+_NOT_TAKEN: Final = (
+    (0, b"GIF8"),
+    (0, b"BM"),
+    (0, b"%PDF-"),
+    (0, b"8BPS"),
+    (0, b"\x00\x00\x01\x00"),
+    (0, b"\x00\x00\x00\x0cjP  "),
+    (0, b"\xff\x4f\xff\x51"),
+    (4, b"ftyp"),
+    (128, b"DICM"),
+)
+
+# What Pillow's readers raise on damaged files, beside OSError.
+_DAMAGED: Final = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    struct.error,
+)
+
+_UPRIGHT: Final = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+
+_TIFF_PHOTOMETRIC: Final = 262
+_WHITE_IS_ZERO: Final = 0
+
+_MESSAGES: Final[dict[str, Promise]] = {
+    "too_large": _("The image is larger than 5 MiB or 40 megapixels."),
+    "not_an_image": _("The file is not an image, or it is damaged."),
+    "unsupported_format": _("This format is not accepted: send JPEG, PNG, WebP or TIFF."),
+    "too_small": _("The image is too small: at least 64 pixels on each side are needed."),
+}
+
+
+class RadiographError(Exception):
+    """Bytes that can't be taken as a radiograph.
+
+    `code` is one of `too_large`, `not_an_image`, `unsupported_format`, `too_small`; `str()` is
+    the reason in the reader's language.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(_MESSAGES[self.code])
+
+
+@dataclass(frozen=True, slots=True)
+class Radiograph:
+    """A validated film: upright, 8-bit grayscale (mode "L"), nothing but pixels.
+
+    `format` is the received one ("JPEG", "PNG", "WEBP", "TIFF"), `sha256` that of the received
+    bytes.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+    sha256: str
+
+
+def open_radiograph(data: bytes) -> Radiograph:
+    """The film in these bytes; raises `RadiographError`. Size and format are judged first.
+
+    The header alone decides about too many pixels: a decompression bomb is never decoded.
+    """
+    if len(data) > MAX_BYTES:
+        raise RadiographError("too_large")
+    return _read(data)
+
+
+def reopen_copy(data: bytes) -> Radiograph:
+    """The film in a copy that `clean_copy` made; `sha256` is the copy's.
+
+    A PNG can outgrow the limit that its original kept: a received film must not be refused when
+    it is read again, so only the pixels are counted here.
+    """
+    return _read(data)
+
+
+def clean_copy(radiograph: Radiograph) -> bytes:
+    """The film as PNG, lossless and without metadata: no name, place, camera or date."""
+    buffer = io.BytesIO()
+    radiograph.image.save(buffer, "PNG", compress_level=4)
+    return buffer.getvalue()
+
+
+def _read(data: bytes) -> Radiograph:
+    with _open(data) as source:
+        _check_size(source)
+        image = _decode(source)
+        # An MPO is a JPEG with more pictures behind the first.
+        kind = "JPEG" if source.format == "MPO" else str(source.format)
+    digest = hashlib.sha256(data).hexdigest()
+    return Radiograph(image, image.width, image.height, kind, digest)
+
+
+def _open(data: bytes) -> Image.Image:
+    """Reads the header only. Pillow warns of large images; under `-W error` that is a refusal."""
+    try:
+        return Image.open(io.BytesIO(data), formats=_READERS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise RadiographError("too_large") from None
+    except UnidentifiedImageError:
+        raise RadiographError(_unreadable(data)) from None
+    except _DAMAGED:
+        raise RadiographError("not_an_image") from None
+
+
+def _unreadable(data: bytes) -> str:
+    known = any(data.startswith(mark, offset) for offset, mark in _NOT_TAKEN)
+    return "unsupported_format" if known else "not_an_image"
+
+
+def _check_size(source: Image.Image) -> None:
+    if source.width * source.height > MAX_PIXELS:
+        raise RadiographError("too_large")
+    if min(source.size) < MIN_SIDE:
+        raise RadiographError("too_small")
+
+
+def _decode(source: Image.Image) -> Image.Image:
+    try:
+        source.draft("L", source.size)  # a JPEG's brightness alone: a quarter of the memory
+        source.load()
+    except _DAMAGED:
+        raise RadiographError("not_an_image") from None
+    try:
+        gray = _to_gray(source)
+    except ValueError:  # Pillow has no way from this colour space to grayscale
+        raise RadiographError("unsupported_format") from None
+    # A new image from the pixels leaves all metadata behind.
+    return Image.fromarray(np.asarray(_turn_upright(source, gray)))
+
+
+def _to_gray(source: Image.Image) -> Image.Image:
+    if source.mode.startswith(("I", "F")):
+        return _deep_to_gray(source)
+    if source.has_transparency_data:
+        rgba = source.convert("RGBA")
+        black = Image.new("RGBA", rgba.size, (0, 0, 0, 255))  # as unexposed film beside the image
+        return Image.alpha_composite(black, rgba).convert("L")
+    return source.convert("L")
+
+
+def _deep_to_gray(source: Image.Image) -> Image.Image:
+    """8 bits from 10 to 32: the values in use, since 12-bit films come in 16-bit files.
+
+    One pixel in a thousand at either end doesn't count: a dead or burnt-in pixel must not
+    darken the film.
+    """
+    values = np.array(source, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise RadiographError("not_an_image")
+    low, high = _range_in_use(values)
+    values -= low  # in place: at 40 megapixels each copy would take 160 MB
+    values *= 255 / (high - low)
+    np.clip(values, 0, 255, out=values)
+    if _is_white_zero(source):
+        np.subtract(255, values, out=values)
+    return Image.fromarray(np.rint(values, out=values).astype(np.uint8))
+
+
+def _range_in_use(values: np.ndarray) -> tuple[float, float]:
+    step = max(1, math.isqrt(values.size // 1_000_000))
+    low, high = np.percentile(values[::step, ::step], (0.1, 99.9))
+    if high <= low:
+        low, high = values.min(), max(values.max(), values.min() + 1)
+    return float(low), float(high)
+
+
+def _is_white_zero(source: Image.Image) -> bool:
+    """Pillow turns 8-bit TIFFs of this kind around, deeper ones it leaves inverted."""
+    tags = getattr(source, "tag_v2", {})
+    return bool(tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO)
+
+
+def _turn_upright(source: Image.Image, gray: Image.Image) -> Image.Image:
+    """Orientation from EXIF. An EXIF block nobody can read says nothing about it."""
+    try:
+        orientation = source.getexif().get(ExifTags.Base.Orientation)
+    except _DAMAGED:
+        return gray
+    transpose = _UPRIGHT.get(orientation) if isinstance(orientation, int) else None
+    return gray if transpose is None else gray.transpose(transpose)

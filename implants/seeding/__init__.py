@@ -1,0 +1,1 @@
+"""Filling the catalogue from folders and buckets of named files."""

@@ -1,0 +1,136 @@
+"""The manufacturers and lines that file names may speak of, and under which other names."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from implants.demo.systems import DEMO_SYSTEMS, DemoSystem
+from implants.models import Implant, Manufacturer
+
+# Makers of Brazil's market, and how files call them besides.
+_MANUFACTURERS: Final[dict[str, tuple[str, ...]]] = {
+    "Adin": (),
+    "Alpha-Bio": ("Alpha-Bio Tec",),
+    "Conexão": ("Conexão Sistemas de Prótese",),
+    "Dentsply Sirona": ("Dentsply", "Sirona", "Astra Tech", "Astra"),
+    "Implacil": ("Implacil De Bortoli",),
+    "Intraoss": (),
+    "Medentika": (),
+    "MIS": ("MIS Implants",),
+    "Neodent": (),
+    "Nobel Biocare": ("Nobel",),
+    "Osstem": ("Osstem Implant",),
+    "Signo Vinces": (),
+    "SIN": ("S.I.N.", "SIN Implant System"),
+    "Singular": (),
+    "Titaniumfix": (),
+    "Zimmer": ("Zimmer Dental",),
+    "Zimmer Biomet": ("Biomet", "Biomet 3i", "3i"),
+}
+_LONGEST_NAME_WORDS: Final = 4
+
+_Key = tuple[str, str]  # manufacturer, squashed name of a line
+
+
+class AmbiguousLineError(ValueError):
+    """Several implants of the catalogue go by this name."""
+
+
+def squash(text: str) -> str:
+    """`text` as it is compared: no accents, no case, letters and digits only.
+
+    Composed and decomposed Unicode (NFC, NFD) give the same.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(char for char in decomposed if char.isalnum())
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a file's or folder's name."""
+    return [word for word in re.split(r"[_\s-]+", text) if word]
+
+
+class Directory:
+    """What is known: the catalogue first, then published facts."""
+
+    def __init__(self) -> None:
+        self._manufacturers: dict[str, str] = {}
+        self._names: dict[_Key, str] = {}
+        self._aliases: dict[_Key, set[str]] = {}
+        self._systems = {(system.manufacturer, system.name): system for system in DEMO_SYSTEMS}
+        self._learn_facts()
+        self._learn_catalogue()
+
+    def system(self, manufacturer: str, line: str) -> DemoSystem | None:
+        """What is published of a line, if anything is known here."""
+        return self._systems.get((manufacturer, line))
+
+    def country(self, manufacturer: str) -> str:
+        """The manufacturer's country (ISO 3166 alpha-2) by the facts; '' if unknown."""
+        found = (system.country for system in DEMO_SYSTEMS if system.manufacturer == manufacturer)
+        return next(found, "")
+
+    def manufacturer(self, words: Sequence[str]) -> tuple[str, int] | None:
+        """The known manufacturer that `words` begin with, and how many words name it."""
+        for count in range(min(len(words), _LONGEST_NAME_WORDS), 0, -1):
+            name = self._manufacturers.get(squash("".join(words[:count])))
+            if name is not None:
+                return name, count
+        return None
+
+    def manufacturer_of_folder(self, folder: str) -> str | None:
+        """The known manufacturer that a folder is named after."""
+        return self._manufacturers.get(squash(folder))
+
+    def line(self, manufacturer: str, words: Sequence[str]) -> str | None:
+        """The known line of `manufacturer` that `words` name; raises `AmbiguousLineError`.
+
+        The maker's name may be part of the line's: NOBEL_REPLACE is NobelReplace.
+        """
+        called = squash("".join(words))
+        names = [key for key, name in self._manufacturers.items() if name == manufacturer]
+        for key in (called, *(name + called for name in names)):
+            line = self._line((manufacturer, key))
+            if line is not None:
+                return line
+        return None
+
+    def line_alone(self, words: Sequence[str]) -> tuple[str, str] | None:
+        """Manufacturer and line, where `words` are the name of a single line: ANKYLOS."""
+        called = squash("".join(words))
+        found = [(maker, line) for (maker, key), line in self._names.items() if key == called]
+        return found[0] if len(found) == 1 else None
+
+    def _line(self, key: _Key) -> str | None:
+        if key in self._names:
+            return self._names[key]
+        lines = sorted(self._aliases.get(key, ()))
+        if len(lines) > 1:
+            raise AmbiguousLineError(f"the name may mean {' or '.join(lines)}")
+        return lines[0] if lines else None
+
+    def _learn_facts(self) -> None:
+        for name, others in _MANUFACTURERS.items():
+            self._learn_manufacturer(name, others)
+        for system in DEMO_SYSTEMS:
+            self._learn_manufacturer(system.manufacturer)
+        self._learn_lines((item.manufacturer, item.name, item.aliases) for item in DEMO_SYSTEMS)
+
+    def _learn_catalogue(self) -> None:
+        for name in Manufacturer.objects.values_list("name", flat=True):
+            self._learn_manufacturer(name)
+        self._learn_lines(Implant.objects.values_list("manufacturer__name", "name", "aliases"))
+
+    def _learn_manufacturer(self, name: str, others: Iterable[str] = ()) -> None:
+        for known in (*others, name):
+            self._manufacturers[squash(known)] = name
+
+    def _learn_lines(self, lines: Iterable[tuple[str, str, Iterable[str]]]) -> None:
+        """What is learned later replaces what the same name meant before."""
+        learned: dict[_Key, set[str]] = {}
+        for manufacturer, line, aliases in lines:
+            self._names[manufacturer, squash(line)] = line
+            for alias in aliases:
+                learned.setdefault((manufacturer, squash(alias)), set()).add(line)
+        self._aliases.update(learned)

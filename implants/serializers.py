@@ -1,0 +1,151 @@
+"""How the API speaks of the catalogue, and how it takes a question."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from implants.links import reference_image_url
+from implants.models import Implant, ReferenceImage
+from implants.region import Region, RegionError
+
+_SIDES = ("x", "y", "width", "height")
+
+
+def _first_references() -> Prefetch:
+    """Each implant's first radiograph, the one that stands for it, as `shown_references`."""
+    first = ReferenceImage.objects.order_by("implant_id", "pk").distinct("implant_id")
+    return Prefetch("references", queryset=first, to_attr="shown_references")
+
+
+def with_shown_references(implants: QuerySet[Implant]) -> QuerySet[Implant]:
+    """`implants` with what `ImplantSerializer` needs, in two queries."""
+    return implants.select_related("manufacturer").prefetch_related(_first_references())
+
+
+def load_shown_references(implants: Iterable[Implant]) -> None:
+    """The same for implants that were loaded already."""
+    prefetch_related_objects(list(implants), _first_references())
+
+
+class ImplantSerializer(serializers.ModelSerializer):
+    """An implant with its attributes; what is not known is empty."""
+
+    manufacturer = serializers.CharField(source="manufacturer.name")
+    diameters_mm = serializers.ListField(child=serializers.FloatField())
+    sources = serializers.DictField(
+        child=serializers.CharField(), help_text="Attribute name to the source of the fact."
+    )
+    image_url = serializers.SerializerMethodField(help_text="A signed link that expires.")
+
+    class Meta:
+        model = Implant
+        fields = [
+            "id", "name", "manufacturer", "type", "image_url", "aliases", "connection",
+            "connection_detail", "level", "body", "thread", "microthread", "apex",
+            "apical_feature", "platform", "collar", "diameters_mm", "look_alike_group", "sources",
+            "is_demo",
+        ]  # fmt: skip
+
+    def get_image_url(self, implant: Implant) -> str | None:
+        """A link to the implant's first radiograph; null while it has none."""
+        shown: list[ReferenceImage] = implant.shown_references  # type: ignore[attr-defined]
+        return reference_image_url(shown[0], self.context["request"]) if shown else None
+
+
+class SimilarImplantSerializer(ImplantSerializer):
+    """An implant and how much a radiograph resembles its best reference."""
+
+    similarity = serializers.FloatField(help_text="1 - cosine distance, -1 to 1.")
+
+    class Meta(ImplantSerializer.Meta):
+        fields = [*ImplantSerializer.Meta.fields, "similarity"]
+
+
+class ReferenceSerializer(serializers.ModelSerializer):
+    """A radiograph of the catalogue."""
+
+    image_url = serializers.SerializerMethodField(help_text="A signed link that expires.")
+    region = serializers.ListField(
+        child=serializers.FloatField(), allow_null=True, help_text="[x, y, width, height], 0 to 1."
+    )
+    diameter_mm = serializers.FloatField(allow_null=True)
+    length_mm = serializers.FloatField(allow_null=True)
+
+    class Meta:
+        model = ReferenceImage
+        fields = ["id", "image_url", "region", "diameter_mm", "length_mm", "is_demo"]
+
+    def get_image_url(self, reference: ReferenceImage) -> str:
+        """A link to the radiograph."""
+        return reference_image_url(reference, self.context["request"])
+
+
+class MatchSerializer(serializers.Serializer):
+    """One of the most similar implants, by its most similar reference."""
+
+    rank = serializers.IntegerField(min_value=1)
+    similarity = serializers.FloatField(help_text="1 - cosine distance, -1 to 1.")
+    implant = ImplantSerializer()
+    reference = ReferenceSerializer()
+
+
+class AnswerSerializer(serializers.Serializer):
+    """What the catalogue says to a radiograph."""
+
+    encoder = serializers.CharField(help_text="Which encoder compared.")
+    confidence = serializers.ChoiceField(
+        ["high", "medium", "low", "out_of_catalogue"],
+        allow_null=True,
+        help_text="Null while the encoder is not calibrated.",
+    )
+    reason = serializers.ChoiceField(
+        ["empty_catalogue"], allow_null=True, help_text="Why there are no results."
+    )
+    results = MatchSerializer(many=True)
+
+
+@extend_schema_field({"type": "string", "example": '{"x":0.1,"y":0.2,"width":0.3,"height":0.6}'})
+class RegionFormField(serializers.Field):
+    """A region in a form: JSON, `[x, y, width, height]` or an object of these four names."""
+
+    def to_internal_value(self, data: Any) -> Region | None:
+        """The region; None when the field was left empty."""
+        if data == "":
+            return None
+        try:
+            return Region.from_list(_numbers(json.loads(data)))
+        except RegionError as error:
+            raise serializers.ValidationError(str(error)) from error
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise serializers.ValidationError(
+                _("Send a region as JSON: [x, y, width, height], each from 0 to 1.")
+            ) from error
+
+
+def _numbers(content: Any) -> list[float]:
+    if isinstance(content, dict) and set(content) == set(_SIDES):
+        return [content[side] for side in _SIDES]
+    if isinstance(content, list):
+        return content
+    raise ValueError("neither a list nor an object of the four sides")
+
+
+@extend_schema_field(OpenApiTypes.BINARY)
+class _FilmField(serializers.FileField):
+    """An upload; the schema would take it for the address that a stored file answers with."""
+
+
+class QuestionSerializer(serializers.Serializer):
+    """A radiograph, and the part of it that counts."""
+
+    file = _FilmField(allow_empty_file=True, help_text="JPEG, PNG, WebP or TIFF, 5 MiB at most.")
+    region = RegionFormField(
+        required=False,
+        help_text="The part that shows the implant, in fractions (0-1) of the upright image.",
+    )

@@ -1,0 +1,187 @@
+"""Is the service alive, and does each part of it work. For monitors: no log-in, no secrets."""
+
+import logging
+import uuid
+import weakref
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, inline_serializer
+from PIL import Image
+from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from implants.encoders.active import active
+from implants.encoders.session import EncoderSession
+from implants.models import Implant, ReferenceImage, ReferenceVector
+from raiox.common.api.views import OpenMixin
+
+logger = logging.getLogger(__name__)
+
+OK: Final = "ok"
+WARNING: Final = "warning"
+FAILED: Final = "failed"
+UNKNOWN: Final = "unknown"
+
+_QUEUE_PATIENCE: Final = timedelta(minutes=5)
+"""A job that is due for longer than this means that no worker takes jobs."""
+_STORAGE_RECHECK_SECONDS: Final = 15
+
+Findings = dict[str, Any]
+_proven: "weakref.WeakSet[EncoderSession]" = weakref.WeakSet()
+
+
+def check_database() -> Findings:
+    """It answers."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return {"status": OK}
+
+
+def check_migrations() -> Findings:
+    """The tables are those of this version."""
+    executor = MigrationExecutor(connection)
+    pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    return {"status": FAILED if pending else OK, "pending": pending}
+
+
+def check_encoder() -> Findings:
+    """The active encoder has answered in this process: tried once for each session."""
+    encoder = active()
+    if encoder.session not in _proven:
+        encoder.session.encode(Image.linear_gradient("L"))
+        _proven.add(encoder.session)
+    return {"status": OK, "name": encoder.name}
+
+
+def check_catalogue() -> Findings:
+    """There is something to compare with; an empty catalogue is no fault of the service.
+
+    `searchable`: references that the active encoder has seen, and nothing else is found.
+    """
+    searchable = ReferenceVector.objects.filter(encoder__is_active=True).count()
+    return {
+        "status": OK if searchable else WARNING,
+        "implants": Implant.objects.count(),
+        "demo_implants": Implant.objects.filter(is_demo=True).count(),
+        "references": ReferenceImage.objects.count(),
+        "searchable": searchable,
+    }
+
+
+def check_queue() -> Findings:
+    """Jobs that are due now, and for how long the oldest has been waiting."""
+    due = _due_jobs()
+    since = due.aggregate(oldest=Min("due_since"))["oldest"]
+    age = max(timezone.now() - since, timedelta()) if since else timedelta()
+    return {
+        "status": WARNING if age > _QUEUE_PATIENCE else OK,
+        "waiting": due.count(),
+        "oldest_seconds": round(age.total_seconds()),
+    }
+
+
+def _due_jobs() -> QuerySet[ProcrastinateJob]:
+    deferred = ProcrastinateEvent.objects.filter(job=OuterRef("pk"), type="deferred")
+    return ProcrastinateJob.objects.filter(
+        Q(scheduled_at=None) | Q(scheduled_at__lte=timezone.now()), status="todo"
+    ).annotate(due_since=Coalesce("scheduled_at", Subquery(deferred.values("at")[:1])))
+
+
+def check_storage() -> Findings:
+    """Files can be written and removed; asked at most every few seconds."""
+    if not cache.get("health:storage"):
+        name = default_storage.save(f"health/{uuid.uuid4().hex}", ContentFile(b"raiox"))
+        default_storage.delete(name)
+        cache.set("health:storage", True, _STORAGE_RECHECK_SECONDS)
+    return {"status": OK}
+
+
+# Those that ask the database stand behind it, and wait for it.
+_CHECKS: Final[dict[str, Callable[[], Findings]]] = {
+    "database": check_database,
+    "migrations": check_migrations,
+    "encoder": check_encoder,
+    "catalogue": check_catalogue,
+    "queue": check_queue,
+    "storage": check_storage,
+}
+_WITHOUT_DATABASE: Final = ("database", "storage")
+
+
+def check_all() -> dict[str, Findings]:
+    """Every part and what was found of it."""
+    found: dict[str, Findings] = {}
+    for name, check in _CHECKS.items():
+        is_down = found.get("database", {}).get("status") == FAILED
+        if is_down and name not in _WITHOUT_DATABASE:
+            found[name] = {"status": UNKNOWN}
+        else:
+            found[name] = _outcome(name, check)
+    return found
+
+
+def _outcome(name: str, check: Callable[[], Findings]) -> Findings:
+    try:
+        return check()
+    except Exception:  # whatever is wrong with a part must not hide the others
+        logger.exception("health check failed", extra={"check": name})
+        return {"status": FAILED}
+
+
+class PingView(OpenMixin):
+    """`GET /ping`."""
+
+    @extend_schema(responses=inline_serializer("Ping", {"status": serializers.CharField()}))
+    def get(self, request: Request) -> Response:
+        """The process answers; nothing else is asked."""
+        return Response({"status": OK})
+
+
+class HealthcheckView(OpenMixin):
+    """`GET /healthcheck`."""
+
+    @extend_schema(
+        responses=inline_serializer(
+            "Healthcheck",
+            {"status": serializers.CharField(), "version": serializers.CharField()},
+        )
+    )
+    def get(self, request: Request) -> Response:
+        """The process answers, and which version it is."""
+        return Response({"status": OK, "version": settings.RAIOX_VERSION})
+
+
+_HealthSerializer = inline_serializer(
+    "Health",
+    {
+        "status": serializers.ChoiceField([OK, WARNING, FAILED]),
+        "version": serializers.CharField(),
+        "checks": serializers.DictField(child=serializers.DictField()),
+    },
+)
+
+
+class HealthView(OpenMixin):
+    """`GET /health`."""
+
+    @extend_schema(responses={200: _HealthSerializer, 503: _HealthSerializer})
+    def get(self, request: Request) -> Response:
+        """What works and what does not; 503 when a needed part is down."""
+        checks = check_all()
+        statuses = {found["status"] for found in checks.values()}
+        worst = next((status for status in (FAILED, WARNING) if status in statuses), OK)
+        answer = {"status": worst, "version": settings.RAIOX_VERSION, "checks": checks}
+        return Response(answer, status=503 if worst == FAILED else 200)

@@ -1,0 +1,276 @@
+"""The curators' desk: implants, and the upload of reference radiographs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from implants.admin import catalogue as desk
+from implants.catalogue import add_reference, embed_reference
+from implants.models import Encoder, Implant, Manufacturer, ReferenceImage
+from implants.radiograph import MAX_BYTES
+from tests.factories import ImplantFactory, ReferenceVectorFactory
+from tests.implants.conftest import film, stored_name
+from tests.people import logged_in, person
+
+pytestmark = pytest.mark.usefixtures("media")
+
+LIST = "/admin/implants/implant/"
+Browse = Callable[[str], str]
+
+
+@pytest.fixture
+def curator(db: None) -> User:
+    return person("curadora", "Curadores")
+
+
+@pytest.fixture
+def browser(curator: User) -> Client:
+    return logged_in(curator)
+
+
+@pytest.fixture
+def implant(db: None) -> Implant:
+    return ImplantFactory.create(name="Drive CM", manufacturer__name="Neodent")
+
+
+def page_of(implant: Implant) -> str:
+    return f"{LIST}{implant.pk}/change/"
+
+
+def filled_in(implant: Implant, *films: tuple[str, bytes], **fields: str) -> dict[str, Any]:
+    """What the browser sends from an implant's page."""
+    files = [SimpleUploadedFile(name, data) for name, data in films]
+    sent: dict[str, Any] = {
+        "manufacturer": implant.manufacturer_id, "name": implant.name, "sources": "{}",
+        "microthread": "unknown", "radiographs": files, **fields,
+    }  # fmt: skip
+    return sent
+
+
+def messages(answer: Any) -> list[str]:
+    return [str(message) for message in answer.context["messages"]]
+
+
+def waiting_jobs() -> list[int]:
+    jobs = ProcrastinateJob.objects.filter(task_name="implants.embed_reference", status="todo")
+    return [job.args["reference_id"] for job in jobs.order_by("id")]
+
+
+def test_several_films_are_added_and_each_bad_file_is_named_with_its_reason(
+    browser: Client, implant: Implant
+) -> None:
+    known = film(1)
+    add_reference(implant, known)
+    sent = filled_in(
+        implant,
+        ("um.png", film(2)),
+        ("página.jpg", b"<html>log in</html>"),
+        ("dois.jpg", film(3, kind="JPEG")),
+        ("outra vez.png", known),
+        ("grande.png", b"\x89PNG" + b"0" * MAX_BYTES),
+    )
+
+    answer = browser.post(page_of(implant), sent, follow=True)
+
+    added = list(implant.references.order_by("pk"))[1:]
+    assert len(added) == 2
+    assert waiting_jobs()[1:] == [reference.pk for reference in added]
+    told = messages(answer)
+    for name in ("página.jpg: ", "outra vez.png: ", "grande.png: "):
+        assert sum(name in text for text in told) == 1, name
+    assert not any("um.png" in text or "dois.jpg" in text for text in told)
+    assert any(text.startswith("2 ") for text in told)
+
+
+def test_films_can_come_with_a_new_implant(browser: Client, implant: Implant) -> None:
+    sent = filled_in(implant, ("um.png", film(1)), ("dois.png", film(2)), name="Titamax CM")
+
+    browser.post(f"{LIST}add/", sent)
+
+    assert Implant.objects.get(name="Titamax CM").references.count() == 2
+
+
+def test_gallery_shows_how_far_each_vector_is(
+    browser: Client, implant: Implant, encoder: Encoder
+) -> None:
+    waiting, ready, failed = (add_reference(implant, film(seed)).reference for seed in range(3))
+    embed_reference(ready.pk)
+    ReferenceImage.objects.filter(pk=failed.pk).update(encoding_error="file_missing")
+
+    answer = browser.get(page_of(implant))
+    gallery = answer.context["gallery"]
+    states = {reference.pk: reference.encoding_state for reference, _ in gallery.items}
+
+    assert states == {waiting.pk: "waiting", ready.pk: "ready", failed.pk: "failed"}
+    assert gallery.count == 3 and gallery.is_waiting
+    page = answer.content.decode()
+    assert "data-waiting" in page and page.count("/thumbnail") == 3
+    embed_reference(waiting.pk)
+    assert "data-waiting" not in browser.get(page_of(implant)).content.decode()
+
+
+def test_page_of_an_implant_has_a_fixed_number_of_queries(
+    browser: Client, implant: Implant, encoder: Encoder,
+    django_assert_num_queries: Any, django_assert_max_num_queries: Any,
+) -> None:  # fmt: skip
+    ReferenceVectorFactory.create(reference__implant=implant, encoder=encoder)
+    browser.get(page_of(implant))
+    with django_assert_max_num_queries(20) as few:
+        browser.get(page_of(implant))
+    ReferenceVectorFactory.create_batch(30, reference__implant=implant, encoder=encoder)
+    with django_assert_num_queries(len(few)):
+        assert browser.get(page_of(implant)).content.decode().count("/thumbnail") == 31
+
+
+def test_long_gallery_shows_the_newest_and_leads_to_all(
+    browser: Client, implant: Implant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "GALLERY_SIZE", 2)
+    references = [add_reference(implant, film(seed)).reference for seed in range(3)]
+
+    answer = browser.get(page_of(implant))
+
+    shown = [reference for reference, _ in answer.context["gallery"].items]
+    assert shown == references[:0:-1]
+    link = f"/admin/implants/referenceimage/?implant__id__exact={implant.pk}"
+    assert link in answer.content.decode()
+    assert len(browser.get(link).context["cl"].result_list) == 3
+
+
+def test_list_counts_references_with_a_fixed_number_of_queries(
+    browser: Client, implant: Implant, django_assert_num_queries: Any,
+    django_assert_max_num_queries: Any,
+) -> None:  # fmt: skip
+    for seed in range(3):
+        add_reference(implant, film(seed))
+    browser.get(LIST)
+    with django_assert_max_num_queries(15) as few:
+        row = browser.get(LIST).context["cl"].result_list[0]
+    assert row.reference_count == 3
+    ImplantFactory.create_batch(20)
+    with django_assert_num_queries(len(few)):
+        browser.get(LIST)
+
+
+@pytest.mark.parametrize("words", ["drive", "neodent dr", "cilíndrico"])
+def test_implants_are_found_by_name_maker_and_alias(
+    browser: Client, implant: Implant, words: str
+) -> None:
+    Implant.objects.filter(pk=implant.pk).update(aliases=["Drive Cilíndrico"])
+    ImplantFactory.create()
+
+    assert list(browser.get(LIST, {"q": words}).context["cl"].result_list) == [implant]
+
+
+def test_diameters_are_written_and_read_with_a_decimal_comma(
+    browser: Client, implant: Implant
+) -> None:
+    browser.post(page_of(implant), filled_in(implant, diameters_mm="3,5; 4,0;5"))
+
+    implant.refresh_from_db()
+    assert [str(size) for size in implant.diameters_mm] == ["3.50", "4.00", "5.00"]
+    assert 'value="3,50; 4,00; 5,00"' in browser.get(page_of(implant)).content.decode()
+
+
+def test_deleting_a_reference_asks_first_and_removes_its_film(
+    browser: Client, implant: Implant, media: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    reference = add_reference(implant, film(1)).reference
+    kept = add_reference(implant, film(2)).reference
+    address = f"/admin/implants/referenceimage/{reference.pk}/delete/"
+
+    assert browser.get(address).status_code == 200
+    assert ReferenceImage.objects.filter(pk=reference.pk).exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = browser.post(address, {"post": "yes"})
+
+    assert answer.url == page_of(implant)  # type: ignore[attr-defined]
+    assert list(implant.references.all()) == [kept]
+    assert not (media / stored_name(reference)).exists()
+    assert (media / stored_name(kept)).exists()
+
+
+def test_deleting_an_implant_removes_its_films_but_none_that_are_used_in_place(
+    browser: Client, implant: Implant, media: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    copy = add_reference(implant, film(1)).reference
+    in_place = ReferenceImage.objects.create(
+        implant=implant, image="referencia/NEODENT_DRIVE.png", source_key="x", sha256="1" * 64
+    )
+    (media / stored_name(in_place)).write_bytes(film(2))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(f"{LIST}{implant.pk}/delete/", {"post": "yes"})
+
+    assert not Implant.objects.filter(pk=implant.pk).exists()
+    assert not (media / stored_name(copy)).exists()
+    assert (media / stored_name(in_place)).exists()
+
+
+def test_references_are_listed_by_the_state_of_their_vector(
+    browser: Client, implant: Implant, encoder: Encoder
+) -> None:
+    waiting, ready = (add_reference(implant, film(seed)).reference for seed in range(2))
+    embed_reference(ready.pk)
+
+    def listed(state: str) -> list[ReferenceImage]:
+        address = f"/admin/implants/referenceimage/?vector={state}"
+        return list(browser.get(address).context["cl"].result_list)
+
+    assert listed("waiting") == [waiting] and listed("ready") == [ready] and not listed("failed")
+    assert browser.get(f"/admin/implants/referenceimage/{ready.pk}/change/").status_code == 200
+
+
+def test_films_and_implants_of_references_stay_what_they_are(
+    browser: Client, implant: Implant
+) -> None:
+    reference = add_reference(implant, film(1)).reference
+    address = f"/admin/implants/referenceimage/{reference.pk}/change/"
+
+    browser.post(address, {"diameter_mm": "3.5", "length_mm": "11.5", "implant": "7", "image": "x"})
+
+    after = ReferenceImage.objects.get(pk=reference.pk)
+    assert (str(after.diameter_mm), str(after.length_mm)) == ("3.50", "11.5")
+    assert (after.implant, after.image.name) == (implant, reference.image.name)
+    assert browser.get("/admin/implants/referenceimage/add/").status_code == 403
+
+
+@pytest.mark.parametrize("group", ["Revisores", "Leitores"])
+def test_others_see_the_catalogue_and_change_nothing(implant: Implant, group: str) -> None:
+    reference = add_reference(implant, film(1)).reference
+    browser = logged_in(person("outra", group))
+
+    page = browser.get(page_of(implant))
+    assert page.status_code == 200 and 'type="file"' not in page.content.decode()
+    assert "/delete/" not in page.content.decode()
+    for address in (
+        page_of(implant),
+        f"{LIST}add/",
+        f"{LIST}{implant.pk}/delete/",
+        f"/admin/implants/referenceimage/{reference.pk}/delete/",
+        "/admin/implants/manufacturer/add/",
+    ):
+        sent = filled_in(implant, ("um.png", film(2)), post="yes")
+        assert browser.post(address, sent).status_code == 403, address
+    assert implant.references.count() == 1
+
+
+def test_curators_see_no_cases_and_encoders_only_to_read(browser: Client, encoder: Encoder) -> None:
+    assert browser.get("/admin/cases/case/").status_code == 403
+    assert browser.get(f"/admin/implants/encoder/{encoder.pk}/change/").status_code == 200
+    assert browser.post(f"/admin/implants/encoder/{encoder.pk}/change/", {}).status_code == 403
+
+
+def test_demo_implants_are_marked(browser: Client, implant: Implant) -> None:
+    assert "rx-demo" not in browser.get(page_of(implant)).content.decode()
+
+    Implant.objects.filter(pk=implant.pk).update(is_demo=True)
+
+    assert 'class="rx-badge rx-demo"' in browser.get(page_of(implant)).content.decode()
+    assert Manufacturer.objects.get() == implant.manufacturer
