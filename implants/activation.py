@@ -29,7 +29,6 @@ class Activation:
     """The encoder that is active now, and how many references wait for its vectors."""
 
     encoder: Encoder
-    changed: bool
     waiting: int
 
 
@@ -57,14 +56,13 @@ def activate(folder: Path) -> Activation:
     _try_out(bundle)
     with transaction.atomic():
         encoder = _register(bundle)
-        changed = not encoder.is_active
         Encoder.objects.filter(is_active=True).exclude(pk=encoder.pk).update(is_active=False)
         Encoder.objects.filter(pk=encoder.pk).update(is_active=True)
         encoder.is_active = True
         waiting = list(without_vector(encoder.pk).values_list("pk", flat=True))
         defer_embedding(waiting)
     active.forget()
-    return Activation(encoder, changed, len(waiting))
+    return Activation(encoder, len(waiting))
 
 
 def activate_bundled_if_none() -> Activation | None:

@@ -213,6 +213,22 @@ def test_deleting_an_implant_removes_its_films_but_none_that_are_used_in_place(
     assert (media / stored_name(in_place)).exists()
 
 
+@pytest.mark.parametrize("model", ["referenceimage", "implant"])
+def test_films_of_everything_that_is_deleted_together_are_removed(
+    browser: Client, implant: Implant, media: Path, model: str,
+    django_capture_on_commit_callbacks: Any,
+) -> None:  # fmt: skip
+    references = [add_reference(implant, film(seed)).reference for seed in range(2)]
+    rows = [implant] if model == "implant" else references
+    chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in rows]}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(f"/admin/implants/{model}/", {**chosen, "post": "yes"})
+
+    assert not ReferenceImage.objects.exists()
+    assert not any((media / stored_name(reference)).exists() for reference in references)
+
+
 def test_references_are_listed_by_the_state_of_their_vector(
     browser: Client, implant: Implant, encoder: Encoder
 ) -> None:

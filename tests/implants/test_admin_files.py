@@ -1,6 +1,7 @@
 """Reference radiographs over HTTP: who gets them, and how."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,22 @@ def test_film_that_is_gone_or_broken_is_not_found(reference: ReferenceImage, med
     assert [curator.get(address).status_code for address in addresses(reference)] == [404] * 3
     stored.unlink()
     assert [curator.get(address).status_code for address in addresses(reference)] == [404] * 3
+
+
+def test_films_in_a_bucket_come_through_the_service(
+    db: None, make_bucket: Callable[..., str], bucket_storage: Callable[[str], None]
+) -> None:
+    bucket_storage(make_bucket({}))
+    stored = add_reference(ImplantFactory.create(), film(1)).reference
+    curator = logged_in(person("curadora", "Curadores"))
+
+    answers = [curator.get(address) for address in addresses(stored)]
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    gone = ReferenceImage.objects.create(
+        implant=stored.implant, image="referencia/gone.png", source_key="x", sha256="1" * 64
+    )
+    assert curator.get(addresses(gone)[0]).status_code == 404
 
 
 def test_signed_link_works_without_a_log_in_until_it_expires(

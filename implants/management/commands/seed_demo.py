@@ -30,7 +30,7 @@ After an interruption, run the same command again: it goes on where it was.
         try:
             encoder = active()
             films = missing_films()
-            for film in tqdm(films, desc="rendering", unit="film", mininterval=1, disable=not films):
+            for film in tqdm(films, "rendering", unit="film", mininterval=1, disable=not films):
                 add_demo_film(film)
             failed = _embed(encoder)
         except EncoderUnavailable as error:
@@ -42,5 +42,5 @@ After an interruption, run the same command again: it goes on where it was.
 
 def _embed(encoder: ActiveEncoder) -> int:
     batches = batches_without_vector(encoder.encoder_id)
-    bar = tqdm(batches, desc="encoding", unit="batch", disable=not batches)
+    bar = tqdm(batches, "encoding", unit="batch", disable=not batches)
     return sum(len(embed(batch, encoder)) for batch in bar)
