@@ -21,7 +21,7 @@ run: .venv/base.stamp  ## Start everything on this machine (PORT=8000); Ctrl-C s
 
 test: .venv/dev.stamp  ## Run all the tests, with coverage
 	@$(PY) -m tests.chromium
-	@$(PY) -m pytest --cov --cov-report=term
+	@$(PY) -m pytest --cov --cov-fail-under=90
 
 lint: .venv/dev.stamp  ## Check style, types, import directions and migrations
 	@$(PY) -m ruff check .

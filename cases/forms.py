@@ -38,7 +38,7 @@ class FindingForm(forms.Form):
         widget=AutocompleteSelect(
             Finding._meta.get_field("implant"),
             admin.site,
-            attrs={"data-placeholder": _("Search by manufacturer, name or alias")},
+            attrs={"aria-label": _("Another implant of the catalogue")},
         ),
     )
     tooth = forms.CharField(
@@ -150,6 +150,16 @@ class Desk:
         self.finding_forms = [FindingForm(*found, data) for found in findings]
         self.rejection = RejectionForm(prefix="rejection")
         self.postponement = PostponementForm(prefix="postponement")
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether somebody sent these forms."""
+        return self.case_form.is_bound
+
+    @property
+    def media(self) -> forms.Media:
+        """What the search field for implants needs in the page's head."""
+        return FindingForm.base_fields["other"].widget.media
 
     def is_valid(self, *, without: int | None = None) -> bool:
         """Whether everything was filled in well, but for the finding `without`."""

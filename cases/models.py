@@ -298,6 +298,7 @@ class CaseEvent(models.Model):
         APPROVED = "approved", _("Approved")
         REJECTED = "rejected", _("Rejected")
         REOPENED = "reopened", _("Reopened")
+        DECISION_KEPT = "decision_kept", _("Decision kept after the edit")
         POSTPONED = "postponed", _("Postponed")
         NOTHING_TO_DELIVER = "nothing_to_deliver", _("Direct case: nothing to write back to")
         DELIVERY_QUEUED = "delivery_queued", _("Answer queued")

@@ -145,6 +145,19 @@ def reopen(case: Case, actor: User) -> Case:
 
 
 @transaction.atomic
+def keep_decision(case: Case, actor: User) -> Case:
+    """The edit after the decision changes nothing: the case needs no more attention."""
+    updated = Case.objects.filter(pk=case.pk, changed_after_decision=True).update(
+        changed_after_decision=False
+    )
+    if not updated:
+        raise _conflict(case.pk)
+    case = Case.objects.get(pk=case.pk)
+    record(case, Kind.DECISION_KEPT, actor)
+    return case
+
+
+@transaction.atomic
 def postpone(case: Case, actor: User, *, until: datetime) -> Case:
     """Hide a pending case until a time."""
     updated = Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(

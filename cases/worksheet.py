@@ -7,7 +7,7 @@ the case since, nothing is written: a decision covers only what its reviewer saw
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -51,32 +51,33 @@ def last_event_id(case: Case) -> int:
 
 
 @transaction.atomic
-def save(case: Case, actor: AbstractBaseUser, sheet: Sheet) -> None:
+def save(case: Case, actor: User, sheet: Sheet) -> None:
     """Keep the sheet of a pending case; raises `ReviewError` and keeps nothing otherwise."""
     case = Case.objects.select_for_update().get(pk=case.pk)
     if case.state == Case.State.PENDING:
         _check_nothing_new(case, actor, sheet)
     for entry in sheet.entries:
         _save_entry(case, actor, entry)
-    Case.objects.filter(pk=case.pk).update(note=sheet.note)
+    if not Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(note=sheet.note):
+        raise review.Conflict(_("The case is not open any more. Nothing was changed."))
 
 
 @transaction.atomic
-def approve(case: Case, actor: AbstractBaseUser, sheet: Sheet) -> Case:
+def approve(case: Case, actor: User, sheet: Sheet) -> Case:
     """Keep the sheet and approve it."""
     save(case, actor, sheet)
     return review.approve(case, actor, note=sheet.note)
 
 
 @transaction.atomic
-def add_finding(case: Case, actor: AbstractBaseUser, sheet: Sheet) -> Finding:
+def add_finding(case: Case, actor: User, sheet: Sheet) -> Finding:
     """Keep the sheet and add one more implant to it."""
     save(case, actor, sheet)
     return review.add_finding(case, actor)
 
 
 @transaction.atomic
-def remove_finding(case: Case, actor: AbstractBaseUser, sheet: Sheet, finding_id: int) -> None:
+def remove_finding(case: Case, actor: User, sheet: Sheet, finding_id: int) -> None:
     """Keep the rest of the sheet and take one finding off it."""
     rest = tuple(entry for entry in sheet.entries if entry.finding_id != finding_id)
     save(case, actor, replace(sheet, entries=rest))
@@ -84,20 +85,20 @@ def remove_finding(case: Case, actor: AbstractBaseUser, sheet: Sheet, finding_id
 
 
 @transaction.atomic
-def request_analysis(case: Case, actor: AbstractBaseUser, sheet: Sheet) -> None:
+def request_analysis(case: Case, actor: User, sheet: Sheet) -> None:
     """Keep the sheet and ask for a new analysis."""
     save(case, actor, sheet)
     review.request_analysis(case, actor)
 
 
 @transaction.atomic
-def postpone(case: Case, actor: AbstractBaseUser, sheet: Sheet, until: datetime) -> Case:
+def postpone(case: Case, actor: User, sheet: Sheet, until: datetime) -> Case:
     """Keep the sheet and put the case off."""
     save(case, actor, sheet)
     return review.postpone(case, actor, until=until)
 
 
-def _check_nothing_new(case: Case, actor: AbstractBaseUser, sheet: Sheet) -> None:
+def _check_nothing_new(case: Case, actor: User, sheet: Sheet) -> None:
     news = case.events.filter(pk__gt=sheet.last_seen, kind__in=_CHANGES_WHAT_SHE_SAW)
     event = news.exclude(actor=actor).select_related("actor").first()
     if event is None:
@@ -112,7 +113,7 @@ def _check_nothing_new(case: Case, actor: AbstractBaseUser, sheet: Sheet) -> Non
     )
 
 
-def _save_entry(case: Case, actor: AbstractBaseUser, entry: Entry) -> None:
+def _save_entry(case: Case, actor: User, entry: Entry) -> None:
     finding = _finding(case, entry.finding_id)
     review.set_verdict(
         finding, actor, verdict=entry.verdict, implant=entry.implant, note=entry.note

@@ -15,8 +15,8 @@ from implants.encoders.bundle import (
     JSON_NAME,
     EncoderBundle,
     EncoderUnavailable,
-    file_sha256,
     load_bundle,
+    version_of,
 )
 from implants.encoders.session import EncoderSession, EncodingError
 from implants.models import Encoder
@@ -76,15 +76,6 @@ def activate_bundled_if_none() -> Activation | None:
     if current.path != _stored_path(BUNDLED) or current.version == version_of(load_bundle(BUNDLED)):
         return None
     return activate(BUNDLED)
-
-
-def version_of(bundle: EncoderBundle) -> str:
-    """The bundle's version and a mark of its content, as `Encoder.version` keeps it.
-
-    `encoder.json` names the SHA-256 of the graph, so its own hash stands for all of the bundle.
-    """
-    digest = file_sha256(bundle.path / JSON_NAME)
-    return f"{bundle.version[:36]}+{digest[:12]}"
 
 
 def _try_out(bundle: EncoderBundle) -> None:

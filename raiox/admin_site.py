@@ -1,10 +1,27 @@
 """The admin site: Django's own, with our name and what every page must say."""
 
-from typing import Any
+from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+_FIRST_ROWS = 5
+
+
+class _Autocomplete(AutocompleteJsonView):
+    """Marks what is demo in the lists one chooses from, too."""
+
+    def serialize_result(self, obj: Any, to_field_name: str) -> dict[str, str]:
+        """`id` and `text`, as Django's widget wants them."""
+        result: dict[str, str] = super().serialize_result(obj, to_field_name)
+        if getattr(obj, "is_demo", False):
+            result["text"] += " " + gettext("(demo)")
+        return result
 
 
 class RaioxAdminSite(admin.AdminSite):
@@ -13,13 +30,37 @@ class RaioxAdminSite(admin.AdminSite):
     site_header = _("Raiox AI")
     site_title = _("Raiox AI")
     index_title = _("Overview")
+    site_url = None
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the active encoder's name and the demo flag to what each page can show."""
-        from implants.models import Encoder, Implant
+        from implants.models import Encoder, Implant, ReferenceImage
 
         context = super().each_context(request)
+        context["version"] = settings.RAIOX_VERSION
         if request.user.is_authenticated:
             context["active_encoder"] = Encoder.objects.filter(is_active=True).first()
-            context["has_demo_data"] = Implant.objects.filter(is_demo=True).exists()
+            context["has_demo_data"] = (
+                Implant.objects.filter(is_demo=True).exists()
+                or ReferenceImage.objects.filter(is_demo=True).exists()
+            )
         return context
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """The front page begins with the cases that wait, for whoever may see them."""
+        from cases.waiting import waiting_cases
+
+        context = dict(extra_context or {})
+        if request.user.has_perm("cases.view_case"):
+            waiting = waiting_cases()
+            context |= {
+                "waiting_count": waiting.count(),
+                "first_cases": list(waiting[:_FIRST_ROWS]),
+            }
+        return super().index(request, context)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """What the search fields for related objects ask."""
+        return cast(HttpResponse, _Autocomplete.as_view(admin_site=self)(request))

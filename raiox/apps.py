@@ -13,6 +13,7 @@ class RaioxConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks."""
         from raiox import checks
+        from raiox.embedded_postgres import checks as _  # noqa: F401  # importing registers them
 
         checks.explain_missing_secret_key()
 

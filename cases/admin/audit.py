@@ -96,7 +96,16 @@ class CaseEventAdmin(_BehindTheScenes):
 class DeliveryAdmin(ReadOnlyAdmin):
     """Attempts to write into Jotform."""
 
-    list_display = ("id", "case_page", "kind", "attempt", "state", "reason", "due_at", "finished_at")
+    list_display = (
+        "id",
+        "case_page",
+        "kind",
+        "attempt",
+        "state",
+        "reason",
+        "due_at",
+        "finished_at",
+    )
     list_filter = ("state", "reason", "kind")
     search_fields = ("=case__id", "case__submission_id")
     list_select_related = ("case",)
@@ -106,4 +115,3 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def case_page(self, delivery: Delivery) -> SafeString:
         """The case's page."""
         return case_link(delivery.case_id)
-

@@ -4,7 +4,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from implants.admin.removal import delete_with_films
@@ -88,6 +89,18 @@ class ImplantAdmin(admin.ModelAdmin):
         """Save the implant, then take its new references."""
         super().save_model(request, obj, form, change)
         add_uploads(request, obj, form.cleaned_data.get("radiographs", []))
+
+    def response_post_save_change(self, request: HttpRequest, obj: Implant) -> HttpResponseRedirect:
+        """After an upload the gallery is what one wants to see."""
+        if request.FILES:
+            return redirect("admin:implants_implant_change", obj.pk)
+        return super().response_post_save_change(request, obj)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Implant) -> HttpResponseRedirect:
+        """The same for a new implant."""
+        if request.FILES:
+            return redirect("admin:implants_implant_change", obj.pk)
+        return super().response_post_save_add(request, obj)
 
     def change_view(
         self,

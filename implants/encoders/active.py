@@ -4,13 +4,13 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from implants.encoders.bundle import JSON_NAME, EncoderUnavailable, load_bundle
-from implants.encoders.session import DEFAULT_THREADS, EncoderSession
+from implants.encoders.bundle import JSON_NAME, EncoderUnavailable, load_bundle, version_of
+from implants.encoders.session import EncoderSession
 from implants.models import Encoder
 
 RECHECK_SECONDS: Final = 2.0
@@ -30,8 +30,18 @@ class _State:
     """What was found at `checked_at` (monotonic seconds), and by which marks it is known again."""
 
     checked_at: float
-    marks: tuple[int, str, str, int]
+    marks: "_Marks"
     encoder: ActiveEncoder
+
+
+class _Marks(NamedTuple):
+    """By what an encoder is known again without loading it."""
+
+    encoder_id: int
+    name: str
+    path: str
+    version: str
+    changed: int
 
 
 _lock = threading.Lock()
@@ -68,14 +78,20 @@ def _check(before: _State | None, now: float) -> _State:
     marks = _marks()
     if before is not None and before.marks == marks:
         return _State(now, marks, before.encoder)
-    encoder_id, name, stored, _changed = marks
-    bundle = load_bundle(bundle_path(stored))
-    threads = getattr(settings, "ENCODER_THREADS", DEFAULT_THREADS)
-    return _State(now, marks, ActiveEncoder(encoder_id, name, EncoderSession(bundle, threads)))
+    bundle = load_bundle(bundle_path(marks.path))
+    if version_of(bundle) != marks.version:
+        # The catalogue's vectors are another encoder's: comparing them would be guessing.
+        raise EncoderUnavailable(
+            _("The bundle of “%(name)s” has changed: run “manage.py activate_encoder”.")
+            % {"name": marks.name}
+        )
+    session = EncoderSession(bundle, settings.ENCODER_THREADS)
+    return _State(now, marks, ActiveEncoder(marks.encoder_id, marks.name, session))
 
 
-def _marks() -> tuple[int, str, str, int]:
-    row = Encoder.objects.filter(is_active=True).values_list("pk", "name", "path").first()
+def _marks() -> _Marks:
+    active_row = Encoder.objects.filter(is_active=True)
+    row = active_row.values_list("pk", "name", "path", "version").first()
     if row is None:
         raise EncoderUnavailable(_("No encoder is active: run “manage.py activate_encoder”."))
     description = bundle_path(row[2]) / JSON_NAME
@@ -84,4 +100,4 @@ def _marks() -> tuple[int, str, str, int]:
             _("%(file)s is missing: export the encoder or activate another one.")
             % {"file": description}
         )
-    return (*row, description.stat().st_mtime_ns)
+    return _Marks(*row, description.stat().st_mtime_ns)

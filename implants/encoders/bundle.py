@@ -113,3 +113,12 @@ def _parse(path: Path, values: Mapping[str, Any]) -> EncoderBundle:
         preprocessing=Preprocessing.from_dict(values["preprocessing"]),
         onnx_sha256=values["sha256"],
     )
+
+
+def version_of(bundle: EncoderBundle) -> str:
+    """The bundle's version and a mark of its content, as `Encoder.version` keeps it.
+
+    `encoder.json` names the SHA-256 of the graph, so its own hash stands for all of the bundle.
+    """
+    digest = file_sha256(bundle.path / JSON_NAME)
+    return f"{bundle.version[:36]}+{digest[:12]}"

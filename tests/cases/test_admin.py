@@ -88,16 +88,19 @@ def test_queue_shows_other_states_by_filter(
 
     assert shown_cases(browser, f"?show={choice}") == [cases[expected]]
     assert len(shown_cases(browser, "?show=all")) == len(cases)
+    page = browser.get(f"{QUEUE}?show={choice}&_facets=True")
+    states = page.context["cl"].filter_specs[0].choices(page.context["cl"])
+    assert [str(state["display"])[-3:] for state in states] == ["(1)"] * 5 + ["(5)"]
 
 
-@pytest.mark.parametrize("words", ["marina", "b. f.", "36", "5944", "Marina 36"])
+@pytest.mark.parametrize("words", ["marina", "b. f.", "dente36", "5944", "Marina dente36"])
 def test_search_finds_decided_cases_too(
     browser: Client, reviewer: User, make_case: Callable[..., Case], words: str
 ) -> None:
-    make_case()
+    make_case(submission_id="1")
     case = make_case(
         "approved", decided_by=reviewer, dentist_name="Marina Dias", patient="B. F.",
-        tooth="36", submission_id="5944",
+        tooth="dente36", submission_id="5944",
     )  # fmt: skip
 
     assert shown_cases(browser, f"?q={words}") == [case]
@@ -304,6 +307,11 @@ def test_page_of_a_case_has_a_fixed_number_of_queries(
         CaseEvent.objects.create(case=case, kind="finding_added", actor=reviewer)
     with django_assert_num_queries(len(few)):
         assert len(browser.get(address).context["panels"]) == 7
+
+
+def test_case_that_does_not_exist_is_not_found(browser: Client) -> None:
+    assert browser.get(f"{QUEUE}404404/change/").status_code == 404
+    assert browser.post(f"{QUEUE}404404/approve/").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["search", "result", "caseevent", "delivery"])

@@ -250,6 +250,18 @@ def test_save_keeps_a_draft_and_sends_nothing(
     assert not Delivery.objects.exists()
 
 
+def test_decided_case_keeps_its_note(
+    browser: Client, colleague: User, make_case: Callable[..., Case]
+) -> None:
+    case = make_case("approved", decided_by=colleague, note="Como foi.")
+
+    answer = press(browser, case, "save", {"note": "Outra.", "last_seen": 0})
+
+    assert answer.status_code == 409
+    case.refresh_from_db()
+    assert case.note == "Como foi."
+
+
 def test_second_implant_is_added_without_losing_what_was_typed(
     browser: Client, make_case: Callable[..., Case]
 ) -> None:
@@ -403,3 +415,15 @@ def test_buttons_refuse_forged_forms_and_do_nothing_on_get(
         answer = strict.get(f"{QUEUE}{case.pk}/{button}/")
         assert answer.url == f"{QUEUE}{case.pk}/change/"  # type: ignore[attr-defined]
     assert case.events.count() == 0
+
+
+def test_keep_takes_an_edited_case_out_of_the_queue(
+    browser: Client, reviewer: User, make_case: Callable[..., Case]
+) -> None:
+    case = review.reject(make_case(), reviewer, reason="duplicate")
+    Case.objects.update(changed_after_decision=True)
+    assert b"/keep/" in browser.get(f"{QUEUE}{case.pk}/change/").content
+    press(browser, case, "keep")
+    case.refresh_from_db()
+    assert (case.state, case.changed_after_decision) == ("rejected", False)
+    assert b"/keep/" not in browser.get(f"{QUEUE}{case.pk}/change/").content

@@ -159,6 +159,18 @@ def test_reopen_analyses_images_that_came_after_the_decision(
     assert len(jobs("cases.analyze_case")) == 1
 
 
+def test_keep_decision_ends_the_attention_and_nothing_else(
+    make_case: MakeCase, brenda: User, implants: list[Implant]
+) -> None:
+    case = approve(make_case(), brenda, implants[0])
+    Case.objects.update(changed_after_decision=True)
+    kept = review.keep_decision(case, brenda)
+    assert not kept.changed_after_decision
+    assert (kept.state, kept.decision_id) == ("approved", case.decision_id)
+    with pytest.raises(review.Conflict):
+        review.keep_decision(case, brenda)
+
+
 def test_reopen_of_a_pending_case_is_a_conflict(make_case: MakeCase, brenda: User) -> None:
     with pytest.raises(review.Conflict):
         review.reopen(make_case(), brenda)

@@ -76,7 +76,9 @@ def test_several_films_are_added_and_each_bad_file_is_named_with_its_reason(
         ("grande.png", b"\x89PNG" + b"0" * MAX_BYTES),
     )
 
-    answer = browser.post(page_of(implant), sent, follow=True)
+    answer: Any = browser.post(page_of(implant), sent, follow=True)
+
+    assert answer.redirect_chain == [(page_of(implant), 302)], "where the gallery is"
 
     added = list(implant.references.order_by("pk"))[1:]
     assert len(added) == 2
@@ -91,9 +93,11 @@ def test_several_films_are_added_and_each_bad_file_is_named_with_its_reason(
 def test_films_can_come_with_a_new_implant(browser: Client, implant: Implant) -> None:
     sent = filled_in(implant, ("um.png", film(1)), ("dois.png", film(2)), name="Titamax CM")
 
-    browser.post(f"{LIST}add/", sent)
+    answer: Any = browser.post(f"{LIST}add/", sent)
 
-    assert Implant.objects.get(name="Titamax CM").references.count() == 2
+    added = Implant.objects.get(name="Titamax CM")
+    assert added.references.count() == 2
+    assert answer.url == page_of(added), "where the gallery is"
 
 
 def test_gallery_shows_how_far_each_vector_is(

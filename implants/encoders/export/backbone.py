@@ -13,8 +13,15 @@ WEIGHTS_SHA256: Final = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd4
 FEATURES: Final = 1280
 
 
+_POOLING_POWER: Final = 3.0
+
+
 class PooledLite0(torch.nn.Module):
-    """The network up to its last feature map, averaged: (n, 3, size, size) to (n, 1280)."""
+    """The network up to its last feature map, pooled: (n, 3, size, size) to (n, 1280).
+
+    Pooled by the generalised mean of power 3, between average and maximum: an implant covers a
+    small part of a film, and the plain average lets the rest of it speak loudest.
+    """
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -25,7 +32,8 @@ class PooledLite0(torch.nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Features before the classifier; dropout and labels are left out."""
-        return self.network.extract_features(image).mean(dim=(2, 3))
+        features = self.network.extract_features(image).clamp(min=1e-6)
+        return features.pow(_POOLING_POWER).mean(dim=(2, 3)).pow(1 / _POOLING_POWER)
 
 
 def source() -> dict[str, Any]:

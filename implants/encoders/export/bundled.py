@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from implants.encoders.bundle import DIMENSIONS, JSON_NAME, ONNX_NAME, write_description
 from implants.encoders.export import backbone
-from implants.encoders.export.films import FILMS_IN_A_ROUND, fitting_films
+from implants.encoders.export.films import SAMPLES_IN_A_ROUND, fitting_samples
 from implants.encoders.export.graph import (
     ProjectedEncoder,
     check_parity,
@@ -27,7 +27,7 @@ from implants.encoders.preprocessing import Preprocessing, prepare
 NAME: Final = "efficientnet-lite0-raiox"
 VERSION: Final = "1"
 
-SIZE: Final = 224
+SIZE: Final = 288
 POWER: Final = 0.5
 SHRINKAGE: Final = 0.1
 
@@ -80,19 +80,21 @@ def export_bundled(folder: Path, rounds: int) -> Exported:
 def _features(
     network: torch.nn.Module, rounds: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features of all fitting films, (2 x films, 1280), and the first inputs, for the parity."""
+    """Features of all fitting samples, (n, 1280), and the first inputs, for the parity."""
     found: list[NDArray[np.float32]] = []
     inputs: list[NDArray[np.float32]] = []
-    films = tqdm(fitting_films(rounds), total=rounds * FILMS_IN_A_ROUND, unit="film")
+    samples = tqdm(
+        fitting_samples(rounds), total=rounds * SAMPLES_IN_A_ROUND, unit="sample", mininterval=1
+    )
     with tempfile.TemporaryDirectory() as scratch:
         pooled = Path(scratch) / ONNX_NAME
         write_graph(network, SIZE, pooled)
         run = graph_runner(pooled)  # several times as fast as torch
-        for image, region in films:
-            both = prepare(image, PREPROCESSING), prepare(image, PREPROCESSING, region)
-            found += [run(tensor) for tensor in both]
+        for image, region in samples:
+            tensor = prepare(image, PREPROCESSING, region)
+            found.append(run(tensor))
             if len(inputs) < _PARITY_INPUTS:
-                inputs += both
+                inputs.append(tensor)
     return np.concatenate(found), np.concatenate(inputs)
 
 
@@ -104,7 +106,7 @@ def _description(samples: int) -> dict[str, Any]:
         "licence": "Apache-2.0",
         "source": backbone.source(),
         "projection": {
-            "method": "whitened principal components of rendered films and their regions",
+            "method": "whitened principal components of rendered films and regions of them",
             "samples": samples,
             "power": POWER,
             "shrinkage": SHRINKAGE,

@@ -9,9 +9,20 @@ from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS
 from implants.region import Region
 
-Film = tuple[Image.Image, Region | None]
+CONTEXTS = (0.0, 0.1, 0.25, 0.5)
+"""Margins around an implant, in parts of its longer side: people mark it tightly or loosely."""
 
-FILMS_IN_A_ROUND = len(DEMO_SYSTEMS) * len(VIEWS)
+Sample = tuple[Image.Image, Region | None]
+
+SAMPLES_IN_A_ROUND = len(DEMO_SYSTEMS) * len(VIEWS) * (1 + len(CONTEXTS))
+
+
+def fitting_samples(rounds: int) -> Iterator[Sample]:
+    """Every fitting film as a whole, and its implant with each margin."""
+    for image, implant in fitting_films(rounds):
+        yield image, None
+        for margin in CONTEXTS:
+            yield image, _widened(implant, margin * max(implant.width, implant.height))
 
 
 def fitting_films(rounds: int) -> Iterator[tuple[Image.Image, Region]]:
@@ -26,3 +37,10 @@ def fitting_films(rounds: int) -> Iterator[tuple[Image.Image, Region]]:
             for view in VIEWS:
                 film = render_film(stranger, view, query=number % 2 == 1)
                 yield Image.fromarray(film.image), Region.from_list(film.region)
+
+
+def _widened(region: Region, margin: float) -> Region:
+    left, top = max(0.0, region.x - margin), max(0.0, region.y - margin)
+    right = min(1.0, region.x + region.width + margin)
+    bottom = min(1.0, region.y + region.height + margin)
+    return Region(left, top, right - left, bottom - top)

@@ -32,7 +32,7 @@ class Command(ExampleCommand):
         parser.add_argument(
             "--rounds",
             type=int,
-            default=16,
+            default=6,
             help="how often each demo system is rendered in each view (default: %(default)s)",
         )
 

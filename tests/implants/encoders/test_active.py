@@ -1,6 +1,5 @@
 """The active encoder: named by its row, followed by a running process, never replaced."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from implants.encoders import active as module
-from implants.encoders.active import active, forget
-from implants.encoders.bundle import BUNDLED, EncoderUnavailable
+from implants.encoders.active import active, bundle_path, forget
+from implants.encoders.bundle import BUNDLED, EncoderUnavailable, load_bundle, version_of
 from implants.models import Encoder
 from tests.implants.encoders.films import copy_bundle, rendered_image
 
@@ -38,7 +37,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 
 
 def row(folder: Path | str, name: str = "bundled for this test") -> Encoder:
-    return Encoder.objects.create(name=name, path=str(folder), is_active=True)
+    """An active row that knows the bundle as it is now."""
+    bundle = bundle_path(str(folder))
+    version = version_of(load_bundle(bundle)) if (bundle / "encoder.json").exists() else ""
+    return Encoder.objects.create(name=name, path=str(folder), version=version, is_active=True)
 
 
 def test_active_names_the_row_and_encodes() -> None:
@@ -121,10 +123,15 @@ def test_active_notices_that_the_bundle_went_and_came_back(clock: Clock, tmp_pat
     assert active().session.bundle.path == folder
 
 
-def test_active_notices_an_exported_bundle(clock: Clock, tmp_path: Path) -> None:
+def test_a_bundle_with_other_content_is_refused_until_it_is_activated(
+    clock: Clock, tmp_path: Path
+) -> None:
+    """The catalogue's vectors were made by the bundle that was activated."""
     folder = copy_bundle(tmp_path)
     row(folder)
-    session = active().session
-    os.utime(folder / "encoder.json", ns=(1, 1))
+    active()
+    description = folder / "encoder.json"
+    description.write_text(description.read_text().replace('"version": "1"', '"version": "2"'))
     clock.now += 3
-    assert active().session is not session
+    with pytest.raises(EncoderUnavailable, match="activate_encoder"):
+        active()

@@ -10,7 +10,12 @@ from PIL import Image
 
 from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS
-from implants.encoders.export.films import FILMS_IN_A_ROUND, fitting_films
+from implants.encoders.export.films import (
+    CONTEXTS,
+    SAMPLES_IN_A_ROUND,
+    fitting_films,
+    fitting_samples,
+)
 from implants.encoders.export.projection import fit_projection
 
 
@@ -68,7 +73,17 @@ def test_fitting_films_are_the_same_each_time_and_differ_by_round() -> None:
     first, again = (next(iter(fitting_films(1))) for _ in range(2))
     assert first[0].tobytes() == again[0].tobytes()
     assert first[1] == again[1]
-    assert len(DEMO_SYSTEMS) * len(VIEWS) == FILMS_IN_A_ROUND
+
+
+def test_fitting_samples_are_the_film_and_ever_wider_parts_of_it() -> None:
+    samples = list(islice(fitting_samples(1), 1 + len(CONTEXTS)))
+    film, implant = next(iter(fitting_films(1)))
+    assert samples[0] == (film, None)
+    assert samples[1][1] is not None
+    assert samples[1][1].to_list() == pytest.approx(implant.to_list())
+    areas = [region.width * region.height for _, region in samples[1:] if region]
+    assert areas == sorted(set(areas))
+    assert len(DEMO_SYSTEMS) * len(VIEWS) * (1 + len(CONTEXTS)) == SAMPLES_IN_A_ROUND
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")

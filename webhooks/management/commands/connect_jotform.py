@@ -46,13 +46,16 @@ class Command(BaseCommand):
             client = client_from_settings()
             questions = client.get_questions(form_id)
             mapping = propose_mapping(questions, given)
-            self._show(questions, mapping)
+            if options["verbosity"]:
+                self._show(questions, mapping)
             if options["dry_run"]:
                 return
             with transaction.atomic():
                 save_form(form_id, options["title"], mapping, is_default=options["default"])
             if not options["no_webhook"]:
-                self._register(client.add_webhook(form_id, webhook_address()))
+                registered = self._registered(client.add_webhook(form_id, webhook_address()))
+                if options["verbosity"]:
+                    self.stdout.write(registered)
         except QuotaExceeded as error:
             raise CommandError(f"Jotform's limit is used up until {error.retry_at}.") from error
         except (JotformError, MappingIncomplete) as error:
@@ -65,6 +68,6 @@ class Command(BaseCommand):
             what = f"question {qid}: {texts.get(qid, 'not on the form!')}" if qid else "-"
             self.stdout.write(f"{meaning:8} {what}")
 
-    def _register(self, is_new: bool) -> None:
+    def _registered(self, is_new: bool) -> str:
         state = "registered" if is_new else "was registered already"
-        self.stdout.write(f"webhook  {mask(webhook_address())} {state}")
+        return f"webhook  {mask(webhook_address())} {state}"

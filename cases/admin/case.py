@@ -1,0 +1,87 @@
+"""The reviewers' queue and the page of a case."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern
+from django.utils.translation import gettext_lazy as _
+
+from cases.admin.actions import PERMISSION, CaseActions
+from cases.admin.changelist import CaseList, WaitingFilter
+from cases.admin.columns import Columns
+from cases.admin.page import build_desk, case_context
+from cases.admin.undo import take_undo
+from cases.forms import Desk
+from cases.models import Case
+from raiox.common.audit import ReadOnlyAdmin
+
+
+@admin.register(Case)
+class CaseAdmin(Columns, ReadOnlyAdmin):
+    """Cases are decided on a page of our own; nothing is edited field by field."""
+
+    list_display = ("film", "dentist", "tooth", "age", "suggestion", "marks")
+    list_display_links = ("film", "dentist")
+    list_select_related = ("form",)
+    list_filter = (WaitingFilter, "problem", "form")
+    search_fields = ("dentist_name", "patient", "tooth", "submission_id", "=id")
+    search_help_text = _("Dentist, patient, tooth, submission id or number of the case")
+    ordering = ("created_at", "pk")
+    list_per_page = 50
+    show_full_result_count = False
+    change_list_template = "admin/cases/case/change_list.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """The buttons' addresses before Django's own."""
+        actions = CaseActions(self._show, self.admin_site.admin_view)
+        urls: list[URLPattern] = [*actions.urls(), *super().get_urls()]
+        return urls
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CaseList]:
+        """The list that loads what its columns show."""
+        return CaseList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The queue, with the offer to take back the last decision."""
+        extra = {
+            "undo": take_undo(request),
+            "title": _("Cases"),
+            "is_nav_sidebar_enabled": False,
+        }
+        return super().changelist_view(request, {**extra, **(extra_context or {})})
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """The page of a case."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        case: Case | None = self.get_object(request, unquote(object_id))
+        if case is None:
+            raise Http404
+        return self._show(request, case, build_desk(case), 200)
+
+    def _show(self, request: HttpRequest, case: Case, desk: Desk, status: int) -> HttpResponse:
+        may_decide = request.user.has_perm(PERMISSION)
+        context = {
+            **self.admin_site.each_context(request),
+            **case_context(case, desk),
+            "title": _("Case %(case)s") % {"case": case},
+            "opts": self.opts,
+            "media": desk.media,
+            "undo": take_undo(request),
+            "may_decide": may_decide,
+            "has_form": may_decide and (case.state == Case.State.PENDING or desk.is_bound),
+            "is_nav_sidebar_enabled": False,
+        }
+        return TemplateResponse(request, "admin/cases/case/page.html", context, status=status)

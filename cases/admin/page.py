@@ -1,0 +1,135 @@
+"""What the page of a case shows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils.functional import Promise
+
+from cases import answers
+from cases.admin.advice import PROBLEM_ADVICE, REFUSAL_ADVICE
+from cases.admin.timeline import timeline
+from cases.candidates import Candidate, candidates_of
+from cases.forms import Desk, FindingForm
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Search
+from cases.waiting import next_waiting, waiting_cases
+from cases.worksheet import last_event_id
+from implants.attributes import known_attributes
+
+Kind = CaseEvent.Kind
+_ANALYSIS_ASKED = (Kind.ANALYSIS_REQUESTED, Kind.FINDING_ADDED, Kind.ANALYSIS_STARTED)
+_ANALYSIS_OVER = (Kind.ANALYZED, Kind.ANALYSIS_FAILED)
+
+
+@dataclass(frozen=True)
+class Card:
+    """A candidate with its word of confidence ("" while not calibrated) and what tells it apart."""
+
+    candidate: Candidate
+    confidence: str
+    attributes: list[tuple[str, str]]
+    is_picked: bool
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A finding, its form and its candidates."""
+
+    finding: Finding
+    form: FindingForm
+    cards: list[Card]
+
+
+@dataclass(frozen=True)
+class RefusedImage:
+    """A file that was not taken, why, and what can be done."""
+
+    image: CaseImage
+    advice: Promise
+
+
+def build_desk(case: Case, data: Any = None) -> Desk:
+    """The forms of the case, with its candidates; filled with `data` if somebody sent some."""
+    findings = list(case.findings.select_related("implant__manufacturer"))
+    candidates = candidates_of(findings)
+    rows = [(finding, candidates[finding.pk]) for finding in findings]
+    return Desk(case, rows, last_event_id(case), data)
+
+
+def case_context(case: Case, desk: Desk) -> dict[str, Any]:
+    """Everything the template shows of the case."""
+    panels = [_panel(form) for form in desk.finding_forms]
+    deliveries = list(case.deliveries.order_by("-pk"))
+    following = next_waiting(case)
+    return {
+        "case": case,
+        "desk": desk,
+        "panels": panels,
+        "encoders": sorted({card.candidate.encoder for panel in panels for card in panel.cards}),
+        "problem_advice": PROBLEM_ADVICE.get(case.problem, ""),
+        "is_analyzing": _is_analyzing(case),
+        "timeline": timeline(case),
+        "deliveries": deliveries,
+        "can_send_again": _can_send_again(case, deliveries),
+        "answer": _answer(case, panels, deliveries),
+        "next_case": following,
+        "waiting_count": waiting_cases().count(),
+        "grace_seconds": settings.DELIVERY_GRACE_SECONDS,
+        **_images(case.images.all()),
+    }
+
+
+def _panel(form: FindingForm) -> Panel:
+    cards = [
+        Card(
+            candidate=found,
+            confidence=str(Search.Confidence(found.confidence).label) if found.confidence else "",
+            attributes=known_attributes(found.implant),
+            is_picked=form.picked == str(found.implant.pk),
+        )
+        for found in form.candidates
+    ]
+    return Panel(form.finding, form, cards)
+
+
+def _images(images: QuerySet[CaseImage]) -> dict[str, Any]:
+    by_state: dict[str, list[CaseImage]] = {state: [] for state in CaseImage.State.values}
+    for image in images:
+        by_state[image.state].append(image)
+    refused = by_state[CaseImage.State.REFUSED]
+    return {
+        "images": by_state[CaseImage.State.STORED],
+        "refused": [RefusedImage(image, REFUSAL_ADVICE[image.refusal]) for image in refused],
+        "files_to_come": len(by_state[CaseImage.State.WAITING]),
+        "files_deleted": len(by_state[CaseImage.State.DELETED]),
+    }
+
+
+def _is_analyzing(case: Case) -> bool:
+    """Whether an analysis was asked for and has not come back."""
+    if case.is_decided:
+        return False
+    about = case.events.filter(kind__in=[*_ANALYSIS_ASKED, *_ANALYSIS_OVER]).order_by("-pk")
+    return about.values_list("kind", flat=True).first() in _ANALYSIS_ASKED
+
+
+def _can_send_again(case: Case, deliveries: list[Delivery]) -> bool:
+    """Whether the answer of the decision that stands has failed for good."""
+    answers_ = [row for row in deliveries if row.decision_id == case.decision_id]
+    return case.is_decided and bool(answers_) and answers_[0].state == Delivery.State.FAILED
+
+
+def _answer(case: Case, panels: list[Panel], deliveries: list[Delivery]) -> str:
+    """The text for the dentist: as it was written, or as approving the saved sheet would write it.
+
+    Empty while a finding has no verdict.
+    """
+    if case.is_decided:
+        written = [row.text for row in deliveries if row.decision_id == case.decision_id]
+        return written[0] if written else answers.answer_text(case)
+    if case.state != Case.State.PENDING or not all(panel.finding.verdict for panel in panels):
+        return ""
+    text = answers.answer_text(case)
+    follows = any(row.kind == Delivery.Kind.ANSWER and row.started_at for row in deliveries)
+    return answers.as_correction(text) if follows else text

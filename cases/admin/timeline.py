@@ -1,0 +1,150 @@
+"""The story of a case in words."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.admin.utils import label_for_field
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
+from implants.models import Implant
+
+Kind = CaseEvent.Kind
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the timeline. `tone` is "good", "bad" or "" and colours its mark."""
+
+    when: datetime
+    who: str
+    what: str
+    detail: str
+    tone: str
+
+
+_TONES = {
+    Kind.APPROVED: "good",
+    Kind.DELIVERY_SENT: "good",
+    Kind.ANALYSIS_FAILED: "bad",
+    Kind.DELIVERY_FAILED: "bad",
+    Kind.DELIVERY_RETRYING: "bad",
+    Kind.IMAGE_REFUSED: "bad",
+    Kind.CHANGED_AFTER_DECISION: "bad",
+}
+
+
+def timeline(case: Case) -> list[Entry]:
+    """Everything that happened, the newest first."""
+    events = list(case.events.select_related("actor").order_by("-pk"))
+    names = _implant_names(events)
+    return [
+        Entry(
+            when=event.created_at,
+            who=_who(event),
+            what=event.get_kind_display(),
+            detail=_detail(event, names),
+            tone=_TONES.get(Kind(event.kind), ""),
+        )
+        for event in events
+    ]
+
+
+def _who(event: CaseEvent) -> str:
+    if event.actor is None:
+        return _("System")
+    return event.actor.get_full_name() or event.actor.get_username()
+
+
+def _implant_names(events: list[CaseEvent]) -> dict[int, str]:
+    ids = {event.data.get("implant") for event in events} - {None}
+    return {
+        implant.pk: str(implant)
+        for implant in Implant.objects.filter(pk__in=ids).select_related("manufacturer")
+    }
+
+
+def _detail(event: CaseEvent, names: dict[int, str]) -> str:
+    describe = _DETAILS.get(Kind(event.kind))
+    return describe(event.data, names) if describe else ""
+
+
+def _files(data: dict[str, Any], names: dict[int, str]) -> str:
+    count = data.get("images", 0)
+    return ngettext("%(count)d file", "%(count)d files", count) % {"count": count}
+
+
+def _edited(data: dict[str, Any], names: dict[int, str]) -> str:
+    labels = [str(label_for_field(name, Case)) for name in data.get("fields", [])]
+    if data.get("images"):
+        labels.append(_files(data, names))
+    return ", ".join(labels)
+
+
+def _refusal(data: dict[str, Any], names: dict[int, str]) -> str:
+    return _label(CaseImage.Refusal, data.get("reason"))
+
+
+def _analyzed(data: dict[str, Any], names: dict[int, str]) -> str:
+    return _("encoder: %(encoder)s") % {"encoder": data.get("encoder", "")}
+
+
+def _problem(data: dict[str, Any], names: dict[int, str]) -> str:
+    return _join(_label(Case.Problem, data.get("problem")), data.get("detail", ""))
+
+
+def _finding(data: dict[str, Any], names: dict[int, str]) -> str:
+    verdict = _label(Finding.Verdict, data.get("verdict"))
+    tooth = _("tooth: %(tooth)s") % {"tooth": data["tooth"] or "—"} if "tooth" in data else ""
+    return _join(verdict, names.get(data.get("implant", 0), ""), tooth)
+
+
+def _postponed(data: dict[str, Any], names: dict[int, str]) -> str:
+    return _until(data.get("until", ""))
+
+
+def _delivery(data: dict[str, Any], names: dict[int, str]) -> str:
+    attempt = _("attempt %(number)d") % {"number": data["attempt"]} if "attempt" in data else ""
+    reason = _label(Delivery.Reason, data.get("reason"))
+    kind = _label(Delivery.Kind, data.get("kind"))
+    return _join(kind, attempt, reason, data.get("detail", ""), _until(data.get("until", "")))
+
+
+_DETAILS: dict[CaseEvent.Kind, Callable[[dict[str, Any], dict[int, str]], str]] = {
+    Kind.RECEIVED: _files,
+    Kind.UPDATED: _edited,
+    Kind.CHANGED_AFTER_DECISION: _edited,
+    Kind.IMAGE_REFUSED: _refusal,
+    Kind.ANALYZED: _analyzed,
+    Kind.ANALYSIS_FAILED: _problem,
+    Kind.FINDING_CHANGED: _finding,
+    Kind.POSTPONED: _postponed,
+    Kind.DELIVERY_QUEUED: _delivery,
+    Kind.DELIVERY_SENT: _delivery,
+    Kind.DELIVERY_RETRYING: _delivery,
+    Kind.DELIVERY_FAILED: _delivery,
+    Kind.DELIVERY_WAITING: _delivery,
+    Kind.DELIVERY_CANCELLED: _delivery,
+}
+
+
+def _label(choices: Any, value: str | None) -> str:
+    return str(choices(value).label) if value in choices.values else ""
+
+
+def _until(text: str) -> str:
+    when = parse_datetime(text) if text else None
+    if when is None:
+        return ""
+    shown = date_format(timezone.localtime(when), "SHORT_DATETIME_FORMAT")
+    return _("until %(when)s") % {"when": shown}
+
+
+def _join(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,1 @@
+"""`manage.py up`: everything Raiox needs, started together, kept alive, and stopped together."""
