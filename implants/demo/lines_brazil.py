@@ -5,8 +5,8 @@ from typing import Final
 from implants.demo.geometry import Body, Collar, Cutting, Geometry, Socket, Thread
 from implants.demo.system import DemoSystem, diameters
 
-MORSE_11_5: Final = "Morse 11.5° / 2.5 mm / 1.8 mm"
-MORSE_16: Final = "Morse 16° / 3.0 mm / 1.6 mm"
+MORSE_11_5: Final = "Morse 11,5° / 2,5 mm / 1,8 mm"
+MORSE_16: Final = "Morse 16° / 3,0 mm / 1,6 mm"
 
 _CM = Socket(2.5, 5.75, 3.6, "none", 0, 0, 1.8, 7.0)
 _GM = Socket(3.0, 8.0, 2.6, "hex", 1.95, 0.9, 1.6, 6.6)
@@ -19,7 +19,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="Drive CM",
         type="screw",
         connection="conical",
-        connection_detail="morse 11.5° / 2.5 mm / 1.8 mm",
+        connection_detail="morse 11,5° / 2,5 mm / 1,8 mm",
         level="bone",
         body="tapered",
         look_alike_group=MORSE_11_5,
@@ -48,7 +48,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="Titamax CM",
         type="screw",
         connection="conical",
-        connection_detail="morse 11.5° / 2.5 mm / 1.8 mm",
+        connection_detail="morse 11,5° / 2,5 mm / 1,8 mm",
         level="bone",
         body="parallel",
         look_alike_group=MORSE_11_5,
@@ -77,8 +77,8 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="Titamax HE",
         type="screw",
         connection="external_hex",
-        thread="self-tapping",
-        collar="machined",
+        thread="autorrosqueante",
+        collar="usinado",
         sources={"type": "K", "connection": "F", "thread": "F", "collar": "F"},
         geometry=Geometry(
             diameters=(3.3, 3.75, 4.0),
@@ -97,8 +97,8 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         aliases=("Grand Morse Helix", "GM Helix"),
         type="screw",
         connection="conical",
-        connection_detail="morse 16° / 3.0 mm / 1.6 mm; internal hex index",
-        thread="trapezoidal, double",
+        connection_detail="morse 16° / 3,0 mm / 1,6 mm; indexador hexagonal interno",
+        thread="trapezoidal, dupla",
         apex="cone",
         diameters_mm=diameters("3.75", "4.0", "7.0"),
         look_alike_group=MORSE_16,
@@ -129,8 +129,8 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         type="screw",
         connection="conical",
         connection_detail=(
-            "morse 11.5° / 2.5 mm / 1.8 mm or 16° / 2.72 mm / 1.6 mm; "
-            "also with external and with internal hex"
+            "morse 11,5° / 2,5 mm / 1,8 mm ou 16° / 2,72 mm / 1,6 mm; "
+            "também com hexágono externo e com hexágono interno"
         ),
         level="bone",
         look_alike_group=MORSE_11_5,
@@ -177,7 +177,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         type="screw",
         connection="conical",
         connection_detail=(
-            "morse 11.5° / 2.5 mm / 1.8 mm; also with internal and with external hex"
+            "morse 11,5° / 2,5 mm / 1,8 mm; também com hexágono interno e com externo"
         ),
         level="bone",
         look_alike_group=MORSE_11_5,
@@ -205,7 +205,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="Arcsys",
         type="screw",
         connection="conical",
-        connection_detail="friction cone, no internal thread",
+        connection_detail="cone de fricção, sem rosca interna",
         sources={"type": "K", "connection": "G", "connection_detail": "G"},
         geometry=Geometry(
             diameters=(3.3, 3.8, 4.3),
@@ -224,7 +224,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="MF",
         type="screw",
         connection="conical",
-        connection_detail="16° / 3.0 mm / 1.6 mm",
+        connection_detail="16° / 3,0 mm / 1,6 mm",
         look_alike_group=MORSE_16,
         sources={
             "type": "K",

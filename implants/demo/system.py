@@ -34,6 +34,8 @@ class DemoSystem:
     interfaces · D, S, T open implant databases citing brochures · R shop or planner lists ·
     K general knowledge, no source.
 
+    Texts are Portuguese: they are content of the catalogue, as a curator would write it.
+
     `geometry` is an assumption of the rendering and no fact at all.
     """
 

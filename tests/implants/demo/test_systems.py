@@ -73,7 +73,7 @@ def test_country_is_a_two_letter_code(system: DemoSystem) -> None:
 def test_shared_interface_means_shared_look_alike_group() -> None:
     groups: dict[str, set[str]] = {}
     for system in DEMO_SYSTEMS:
-        for interface in ("11.5° / 2.5 mm / 1.8 mm", "16° / 3.0 mm / 1.6 mm"):
+        for interface in ("11,5° / 2,5 mm / 1,8 mm", "16° / 3,0 mm / 1,6 mm"):
             if interface in system.connection_detail:
                 groups.setdefault(interface, set()).add(system.look_alike_group)
     assert [len(names) for names in groups.values()] == [1, 1]
