@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, connections
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from implants.encoders import active
-from implants.encoders.bundle import BUNDLED, load_bundle
+from implants.encoders.bundle import BUNDLED, load_bundle, version_of
 from implants.models import Encoder, ReferenceImage
 from tests.factories import (
     ImplantFactory,
@@ -43,7 +43,8 @@ def use_folder(settings: Any, folder: Path) -> None:
 @pytest.fixture
 def encoder(db: None) -> Encoder:
     name = load_bundle(BUNDLED).name
-    return Encoder.objects.create(name=name, path=str(BUNDLED), is_active=True)
+    version = version_of(load_bundle(BUNDLED))
+    return Encoder.objects.create(name=name, path=str(BUNDLED), version=version, is_active=True)
 
 
 @pytest.fixture
@@ -170,16 +171,16 @@ def test_health_fails_when_files_cannot_be_written(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_health_fails_when_the_database_is_gone(client: Client) -> None:
+def test_health_fails_when_the_database_is_gone(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = {**connection.get_connection_params(), "host": "127.0.0.1", "port": "1"}
     connection.close()
-    before = dict(connection.settings_dict)
-    connection.settings_dict.update(HOST="127.0.0.1", PORT="1")
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "get_connection_params", lambda: nowhere)
         status, answer = health(client)
         assert client.get("/ping").status_code == 200
-    finally:
         connection.close()
-        connection.settings_dict.update(before)
     assert (status, answer["status"]) == (503, "failed")
     found = {name: check["status"] for name, check in answer["checks"].items()}
     assert found.pop("database") == "failed"

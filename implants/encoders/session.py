@@ -87,6 +87,9 @@ def _load(bundle: EncoderBundle, threads: int) -> "onnxruntime.InferenceSession"
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # Threads that spin while they wait take the cores that web and worker share with them:
+    # with other work on 2 cores an image took up to three times as long.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _ERRORS_ONLY
     try:
         graph = onnxruntime.InferenceSession(

@@ -14,7 +14,7 @@ from PIL import Image
 from rest_framework.test import APIClient
 
 from implants.encoders import active
-from implants.encoders.bundle import BUNDLED, load_bundle
+from implants.encoders.bundle import BUNDLED, load_bundle, version_of
 from implants.models import Encoder, Implant, ReferenceImage
 from implants.radiograph import open_radiograph
 from tests.factories import ReferenceImageFactory, reference_with_vector
@@ -87,7 +87,8 @@ def encoder(db: None) -> Iterator[Encoder]:
     """The encoder of the repository, active."""
     active.forget()
     name = load_bundle(BUNDLED).name
-    yield Encoder.objects.create(name=name, path=str(BUNDLED), is_active=True)
+    version = version_of(load_bundle(BUNDLED))
+    yield Encoder.objects.create(name=name, path=str(BUNDLED), version=version, is_active=True)
     active.forget()
 
 

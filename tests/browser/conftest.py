@@ -1,7 +1,6 @@
 """A real Chromium; `make test` sees to it that there is one."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -23,8 +22,9 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page in a window of Brenda's size; an error in its JavaScript fails the test."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="pt-BR")
-    opened, errors = context.new_page(), list[Any]()
-    opened.on("pageerror", errors.append)
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
     yield opened
     context.close()
     assert errors == []

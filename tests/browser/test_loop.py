@@ -19,6 +19,13 @@ def fill_in_the_form(page: Page, stack: Stack) -> None:
     page.click("button[type=submit]")
 
 
+def open_the_submission(page: Page) -> str:
+    """From the page of thanks to the page where the answer will appear; its id."""
+    page.locator("main a[href*='/submissions/']").first.click()
+    page.wait_for_url(re.compile(r"/submissions/\d+"))
+    return page.url.rstrip("/").rsplit("/", 1)[1]
+
+
 def log_in(page: Page, stack: Stack, name: str = "brenda") -> None:
     page.goto(f"{stack.url}/admin/")
     page.fill("[name=username]", name)
@@ -28,8 +35,7 @@ def log_in(page: Page, stack: Stack, name: str = "brenda") -> None:
 
 def test_a_case_from_the_form_to_the_answer(page: Page, stack: Stack) -> None:
     fill_in_the_form(page, stack)
-    page.locator("a[href*='/submissions/']").first.click()
-    submission = page.url.rstrip("/").rsplit("/", 1)[1]
+    submission = open_the_submission(page)
     expect(page.locator("[data-state=waiting]")).to_be_visible()
     case = stack.pending(submission)
 
@@ -44,7 +50,7 @@ def test_a_case_from_the_form_to_the_answer(page: Page, stack: Stack) -> None:
     cards.first.click()
     expect(page.locator("[value=identified]")).to_be_checked()
     page.locator("button[formaction$='/approve/']").click()
-    expect(page.locator(".messagelist")).to_contain_text("aprovado")
+    expect(page.get_by_role("status")).to_contain_text("aprovado")
     assert stack.state_of(submission) == "approved"
 
     page.goto(f"{stack.sandbox.url}/submissions/{submission}")
@@ -55,8 +61,7 @@ def test_a_case_from_the_form_to_the_answer(page: Page, stack: Stack) -> None:
 
 def test_the_answer_appears_without_a_reload(page: Page, stack: Stack) -> None:
     fill_in_the_form(page, stack)
-    page.locator("a[href*='/submissions/']").first.click()
-    submission = page.url.rstrip("/").rsplit("/", 1)[1]
+    submission = open_the_submission(page)
     case = stack.pending(submission)
     expect(page.locator("[data-state=waiting]")).to_be_visible()
     brenda = stack.case_page(stack.log_in(), case)
@@ -66,8 +71,7 @@ def test_the_answer_appears_without_a_reload(page: Page, stack: Stack) -> None:
 
 def test_reject_with_a_reason(page: Page, stack: Stack) -> None:
     fill_in_the_form(page, stack)
-    page.locator("a[href*='/submissions/']").first.click()
-    submission = page.url.rstrip("/").rsplit("/", 1)[1]
+    submission = open_the_submission(page)
     case = stack.pending(submission)
     log_in(page, stack)
     page.goto(f"{stack.url}/admin/cases/case/{case}/change/")

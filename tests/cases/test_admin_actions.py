@@ -148,7 +148,7 @@ def test_reviewer_finds_implants_by_name_maker_and_alias(
 
     assert found("neodent drive") == ["Neodent Drive CM"]
     assert len(found("neodent")) == 4
-    assert found("cilíndrico") == ["Neodent Titamax HE (demo)"]
+    assert found("cilíndrico") == ["Neodent Titamax HE (demonstração)"]
 
 
 def test_approve_without_a_verdict_is_refused_and_says_so(
