@@ -148,7 +148,9 @@ class Desk:
     ) -> None:
         self.case_form = CaseForm(data, initial={"note": case.note, "last_seen": last_seen})
         self.finding_forms = [FindingForm(*found, data) for found in findings]
-        self.rejection = RejectionForm(prefix="rejection")
+        # A reason that was chosen stays chosen, whatever else was wrong.
+        has_reason = data is not None and data.get("rejection-reason")
+        self.rejection = RejectionForm(data if has_reason else None, prefix="rejection")
         self.postponement = PostponementForm(prefix="postponement")
 
     @property

@@ -143,7 +143,7 @@ class CaseImage(models.Model):
         DOWNLOAD_FAILED = "download_failed", _("the download failed")
         LOGIN_REQUIRED = "login_required", _("Jotform asks for a log-in to show the file")
 
-    case = models.ForeignKey(Case, models.CASCADE, related_name="images")
+    case = models.ForeignKey(Case, models.CASCADE, related_name="images", verbose_name=_("case"))
     url = models.TextField(_("address"))
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
     refusal = models.CharField(_("refusal"), max_length=20, choices=Refusal, blank=True)
@@ -184,7 +184,7 @@ class Finding(models.Model):
 
     NAMES_IMPLANT = (Verdict.IDENTIFIED, Verdict.PROBABLE)
 
-    case = models.ForeignKey(Case, models.CASCADE, related_name="findings")
+    case = models.ForeignKey(Case, models.CASCADE, related_name="findings", verbose_name=_("case"))
     tooth = models.CharField(_("tooth"), max_length=40, blank=True)
     image = models.ForeignKey(
         CaseImage, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("image")
@@ -234,13 +234,21 @@ class Search(models.Model):
         LOW = "low", _("low")
         OUT_OF_CATALOGUE = "out_of_catalogue", _("probably not in the catalogue")
 
-    finding = models.ForeignKey(Finding, models.CASCADE, related_name="searches")
-    image = models.ForeignKey(CaseImage, models.CASCADE, related_name="searches")
+    finding = models.ForeignKey(
+        Finding, models.CASCADE, related_name="searches", verbose_name=_("finding")
+    )
+    image = models.ForeignKey(
+        CaseImage, models.CASCADE, related_name="searches", verbose_name=_("image")
+    )
     region = RegionField(null=True, blank=True, verbose_name=_("region"))
-    encoder = models.ForeignKey(Encoder, models.PROTECT, related_name="+")
+    encoder = models.ForeignKey(
+        Encoder, models.PROTECT, related_name="+", verbose_name=_("encoder")
+    )
     embedding = VectorField(dimensions=DIMENSIONS)
-    confidence = models.CharField(max_length=20, choices=Confidence, null=True, blank=True)  # noqa: DJ001  # null says "not calibrated"
-    created_at = models.DateTimeField(auto_now_add=True)
+    confidence = models.CharField(  # noqa: DJ001  # null says "not calibrated"
+        _("confidence"), max_length=20, choices=Confidence, null=True, blank=True
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
         db_table = "searches"
@@ -255,10 +263,20 @@ class Search(models.Model):
 class Result(models.Model):
     """One candidate of a search: an implant, by its most similar reference."""
 
-    search = models.ForeignKey(Search, models.CASCADE, related_name="results")
+    search = models.ForeignKey(
+        Search, models.CASCADE, related_name="results", verbose_name=_("search")
+    )
     rank = models.PositiveSmallIntegerField(_("rank"))
-    implant = models.ForeignKey(Implant, models.PROTECT, related_name="+")
-    reference = models.ForeignKey(ReferenceImage, models.SET_NULL, null=True, related_name="+")
+    implant = models.ForeignKey(
+        Implant, models.PROTECT, related_name="+", verbose_name=_("implant")
+    )
+    reference = models.ForeignKey(
+        ReferenceImage,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("reference radiograph"),
+    )
     similarity = models.FloatField(_("similarity"))
 
     class Meta:
@@ -308,7 +326,7 @@ class CaseEvent(models.Model):
         DELIVERY_WAITING = "delivery_waiting", _("Delivery waits")
         DELIVERY_CANCELLED = "delivery_cancelled", _("Delivery cancelled")
 
-    case = models.ForeignKey(Case, models.CASCADE, related_name="events")
+    case = models.ForeignKey(Case, models.CASCADE, related_name="events", verbose_name=_("case"))
     created_at = models.DateTimeField(_("time"), auto_now_add=True)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -366,7 +384,9 @@ class Delivery(models.Model):
         NO_RESULT_QUESTION = "no_result_question", _("the form has no result question mapped")
         REFUSED = "refused", _("Jotform refused the answer")
 
-    case = models.ForeignKey(Case, models.CASCADE, related_name="deliveries")
+    case = models.ForeignKey(
+        Case, models.CASCADE, related_name="deliveries", verbose_name=_("case")
+    )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.ANSWER)
     decision_id = models.UUIDField(_("decision id"), null=True)
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)

@@ -3,8 +3,8 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import floatformat
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -73,7 +73,7 @@ class ResultAdmin(_BehindTheScenes):
     @admin.display(description=_("similarity"), ordering="similarity")
     def similarity_number(self, result: Result) -> str:
         """1 - cosine distance, with four places."""
-        return str(number_format(result.similarity, 4))
+        return str(floatformat(result.similarity, 4))
 
 
 @admin.register(CaseEvent)

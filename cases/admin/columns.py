@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.contrib import admin
+from django.template.defaultfilters import floatformat
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -55,7 +56,7 @@ class Columns:
         """The best candidate of each finding with its similarity."""
         lines = [
             (
-                number_format(found.similarity, 2),
+                floatformat(found.similarity, 2),
                 found.implant,
                 format_html('<span class="rx-badge rx-demo">{}</span> ', _("demo"))
                 if found.implant.is_demo

@@ -96,7 +96,7 @@ def _analyzed(data: dict[str, Any], names: dict[int, str]) -> str:
 
 
 def _problem(data: dict[str, Any], names: dict[int, str]) -> str:
-    return _join(_label(Case.Problem, data.get("problem")), data.get("detail", ""))
+    return _label(Case.Problem, data.get("problem"))
 
 
 def _finding(data: dict[str, Any], names: dict[int, str]) -> str:
@@ -113,7 +113,7 @@ def _delivery(data: dict[str, Any], names: dict[int, str]) -> str:
     attempt = _("attempt %(number)d") % {"number": data["attempt"]} if "attempt" in data else ""
     reason = _label(Delivery.Reason, data.get("reason"))
     kind = _label(Delivery.Kind, data.get("kind"))
-    return _join(kind, attempt, reason, data.get("detail", ""), _until(data.get("until", "")))
+    return _join(kind, attempt, reason, _until(data.get("until", "")))
 
 
 _DETAILS: dict[CaseEvent.Kind, Callable[[dict[str, Any], dict[int, str]], str]] = {

@@ -427,3 +427,16 @@ def test_keep_takes_an_edited_case_out_of_the_queue(
     case.refresh_from_db()
     assert (case.state, case.changed_after_decision) == ("rejected", False)
     assert b"/keep/" not in browser.get(f"{QUEUE}{case.pk}/change/").content
+
+
+def test_a_rejection_without_its_text_stays_filled_in(
+    browser: Client, make_case: Callable[..., Case]
+) -> None:
+    case = make_case()
+    sent = {**filled_in(case, {}), "rejection-reason": "other", "rejection-text": " "}
+    answer = press(browser, case, "reject", sent)
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    chosen = page[page.index('value="other" ', page.index("rejection-reason")) :][:80]
+    assert "checked" in chosen
+    assert case.state == "pending"

@@ -1,5 +1,6 @@
 """From a torch module to ONNX, and the proof that both say the same."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,8 @@ class ProjectedEncoder(torch.nn.Module):
 
 def write_graph(module: torch.nn.Module, size: int, path: Path) -> None:
     """Exports `module` to one ONNX file for any number of images of this size."""
+    for chatty in ("onnx_ir", "onnxscript"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     program = torch.onnx.export(
         module,
         (torch.zeros(2, 3, size, size),),
