@@ -14,6 +14,7 @@ from django.db import transaction
 
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding, Result, Search
+from implants.catalogue import without_vector
 from implants.encoders.active import ActiveEncoder, active
 from implants.encoders.bundle import EncoderUnavailable
 from implants.models import ReferenceVector
@@ -74,6 +75,7 @@ def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
         _end_with(case, Case.Problem.ENCODER_UNAVAILABLE, str(error))
     except Exception as error:
         if not is_last_attempt:
+            record(case, CaseEvent.Kind.ANALYSIS_REPEATED, reason=type(error).__name__)
             raise
         logger.exception("analysis failed for good", extra={"case_id": case.pk})
         _end_with(case, Case.Problem.ANALYSIS_FAILED, type(error).__name__)
@@ -186,7 +188,14 @@ def _finish(case: Case, encoder: ActiveEncoder, answers: list[_Answer]) -> None:
         return
     for answer in answers:
         _write(encoder, answer)
-    record(case, CaseEvent.Kind.ANALYZED, encoder=encoder.name, searches=len(answers))
+    lacking = without_vector(encoder.encoder_id).filter(encoding_error="").count()
+    record(
+        case,
+        CaseEvent.Kind.ANALYZED,
+        encoder=encoder.name,
+        searches=len(answers),
+        lacking=lacking,
+    )
 
 
 def _write(encoder: ActiveEncoder, answer: _Answer) -> None:

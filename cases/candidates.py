@@ -24,13 +24,11 @@ class Candidate:
     encoder: str
 
 
-def candidates(finding: Finding) -> list[Candidate]:
-    """The top 3 distinct implants over the latest search of each image that counts."""
-    return candidates_of([finding])[finding.pk]
-
-
 def candidates_of(findings: Iterable[Finding]) -> dict[int, list[Candidate]]:
-    """The same for many findings, by finding id, in two queries."""
+    """The top 3 distinct implants of each finding, by finding id, in one query.
+
+    Over the latest search of each image that counts, an implant by its best result.
+    """
     findings = list(findings)
     rows: dict[int, list[Result]] = defaultdict(list)
     for result in _latest_results([finding.pk for finding in findings]):

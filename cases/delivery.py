@@ -4,6 +4,7 @@ Each attempt is a row. A job may die between writing and recording, so an attemp
 before reads the submission first and writes only what is not there yet.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -30,8 +31,8 @@ from webhooks.errors import (
     Transient,
     Unauthorized,
 )
-from webhooks.models import JotformForm
 
+logger = logging.getLogger(__name__)
 State, Kind, Reason = Delivery.State, Delivery.Kind, Delivery.Reason
 MAX_ATTEMPTS = 8
 _LOST_AFTER = timedelta(minutes=5)
@@ -79,12 +80,16 @@ def queue_received_text(case: Case) -> None:
 
 @transaction.atomic
 def send_again(case: Case, actor: User) -> Delivery | None:
-    """A person's button: queue the current decision's answer once more, at once."""
-    if case.decision_id is None or case.is_direct:
+    """A person's button after a failure: queue the current decision's answer, to go at once.
+
+    None when there is no failed answer to send, or somebody else has just asked for it.
+    """
+    case = Case.objects.select_for_update().get(pk=case.pk)
+    if case.decision_id is None:
         return None
-    open_row = case.deliveries.filter(decision_id=case.decision_id, state__in=_OPEN).first()
-    if open_row:
-        return open_row
+    last = case.deliveries.filter(kind=Kind.ANSWER, decision_id=case.decision_id).last()
+    if last is None or last.state != State.FAILED:
+        return None
     text = answers.answer_text(case)
     return _queue(case, Kind.ANSWER, text, case.decision_id, timezone.now(), actor=actor)
 
@@ -93,12 +98,6 @@ def cancel_queued(case: Case) -> None:
     """Undo: what has not begun will not be sent."""
     for row in case.deliveries.filter(kind=Kind.ANSWER, state__in=_OPEN, started_at=None):
         _end(row, State.CANCELLED, reason=Reason.UNDONE)
-
-
-def release(form: JotformForm) -> int:
-    """Send what waited while the form's deliveries were paused; the count of cases."""
-    rows = Delivery.objects.filter(case__form=form, state=State.WAITING, reason=Reason.PAUSED)
-    return _resume(rows.values_list("pk", flat=True))
 
 
 def resume_due() -> int:
@@ -115,6 +114,19 @@ def resume_due() -> int:
     return _resume(rows.values_list("pk", flat=True))
 
 
+def may_have_been_read(case: Case, *, but_not: UUID | None = None) -> bool:
+    """Whether an answer of an earlier decision than `but_not` can stand in Jotform.
+
+    A write whose outcome nobody saw counts; what was certainly not written does not.
+    """
+    written = Q(state__in=[State.SENT, State.RETRYING]) | Q(
+        state=State.FAILED, reason=Reason.UNREACHABLE
+    )
+    unknown = Q(state__in=[*_OPEN, State.CANCELLED], started_at__isnull=False)
+    rows = case.deliveries.filter(written | unknown, kind=Kind.ANSWER)
+    return rows.exclude(decision_id=but_not).exists()
+
+
 def deliver(case_id: int, decision_id: UUID | None) -> None:
     """Make the open attempt for this decision (None: the notice of receipt), if there is one.
 
@@ -126,13 +138,19 @@ def deliver(case_id: int, decision_id: UUID | None) -> None:
             .filter(case=case_id, decision_id=decision_id, state__in=_OPEN)
             .first()
         )
-        if row is not None and _may_go(row):
-            _attempt(row)
+        if row is not None:
+            began_before = row.started_at is not None or row.attempt > 1
+            if _begin(row):
+                _attempt(row, read_first=began_before)
 
 
-def _may_go(row: Delivery) -> bool:
-    """Whether the attempt is still wanted, now; otherwise its row says why not."""
-    case = row.case
+@transaction.atomic
+def _begin(row: Delivery) -> bool:
+    """Note that the attempt begins, if it is still wanted; otherwise its row says why not.
+
+    Under the case's lock: an undo comes before this, and cancels it, or after it.
+    """
+    case = Case.objects.select_for_update().select_related("form").get(pk=row.case_id)
     if row.kind == Kind.ANSWER and row.decision_id != case.decision_id:
         _end(row, State.CANCELLED, reason=Reason.SUPERSEDED)
         return False
@@ -140,46 +158,38 @@ def _may_go(row: Delivery) -> bool:
         _end(row, State.CANCELLED, reason=Reason.ANSWER_CAME_FIRST)
         return False
     if case.form.deliveries_paused:
-        _wait(row, Reason.PAUSED, row.due_at)
+        _wait(row, Reason.PAUSED, row.due_at, was_written=row.started_at is not None)
         return False
+    is_first = row.kind == Kind.ANSWER and row.attempt == 1 and row.started_at is None
+    if is_first and may_have_been_read(case, but_not=row.decision_id):
+        row.text = answers.as_correction(row.text)
+    row.started_at = timezone.now()
+    still_open = Delivery.objects.filter(pk=row.pk, state__in=_OPEN)
+    if not still_open.update(started_at=row.started_at, text=row.text):
+        return False
+    record(case, CaseEvent.Kind.DELIVERY_STARTED, kind=row.kind, attempt=row.attempt)
     return True
 
 
-def _attempt(row: Delivery) -> None:
-    began_before = _begin(row)
+def _attempt(row: Delivery, *, read_first: bool) -> None:
     try:
-        call = _write(row, read_first=began_before)
+        call = _write(row, read_first=read_first)
     except QuotaExceeded as error:
         _note(row, error.call)
-        _wait(row, Reason.QUOTA, error.retry_at)
+        _wait(row, Reason.QUOTA, error.retry_at, was_written=read_first)
     except Transient as error:
         _note(row, error.call)
         _repeat_later(row)
     except JotformError as error:
         _note(row, error.call)
         _end(row, State.FAILED, reason=_reason(error), detail=str(error))
+    except Exception:
+        # A fault of ours: bounded and visible like Jotform's own.
+        logger.exception("delivery failed", extra={"case_id": row.case_id})
+        _repeat_later(row)
     else:
         _note(row, call)
         _end(row, State.SENT)
-
-
-def _begin(row: Delivery) -> bool:
-    """Note that the attempt begins; whether this answer may have been written before."""
-    began_before = row.started_at is not None or row.attempt > 1
-    if row.kind == Kind.ANSWER and row.started_at is None and row.attempt == 1:
-        row.text = answers.as_correction(row.text) if _follows_another(row) else row.text
-    row.started_at = timezone.now()
-    row.save(update_fields=["started_at", "text"])
-    return began_before
-
-
-def _follows_another(row: Delivery) -> bool:
-    """Whether the dentist may have read an answer of an earlier decision."""
-    return (
-        row.case.deliveries.filter(kind=Kind.ANSWER, started_at__isnull=False)
-        .exclude(decision_id=row.decision_id)
-        .exists()
-    )
 
 
 def _write(row: Delivery, *, read_first: bool) -> Call | None:
@@ -207,8 +217,8 @@ def _repeat_later(row: Delivery) -> None:
     seconds = min(settings.DELIVERY_RETRY_SECONDS * 3 ** (row.attempt - 1), 6 * 3600)
     due_at = timezone.now() + timedelta(seconds=seconds)
     with transaction.atomic():
-        _end(row, State.RETRYING, reason=Reason.UNREACHABLE)
-        _queue(row.case, row.kind, row.text, row.decision_id, due_at, attempt=row.attempt + 1)
+        if _end(row, State.RETRYING, reason=Reason.UNREACHABLE):
+            _queue(row.case, row.kind, row.text, row.decision_id, due_at, attempt=row.attempt + 1)
 
 
 def _queue(
@@ -234,27 +244,28 @@ def _reason(error: JotformError) -> Delivery.Reason:
 
 
 @transaction.atomic
-def _end(row: Delivery, state: Delivery.State, *, reason: str = "", detail: str = "") -> None:
-    """Close the attempt, if it is still open."""
+def _end(row: Delivery, state: Delivery.State, *, reason: str = "", detail: str = "") -> bool:
+    """Close the attempt; False when somebody else closed it before."""
     open_row = Delivery.objects.filter(pk=row.pk, state__in=_OPEN)
-    if open_row.update(state=state, reason=reason, finished_at=timezone.now()):
-        facts = {"kind": row.kind, "attempt": row.attempt, "reason": reason}
-        record(row.case, _EVENTS[state], **facts, detail=detail[:300])
+    if not open_row.update(state=state, reason=reason, finished_at=timezone.now()):
+        return False
+    facts = {"kind": row.kind, "attempt": row.attempt, "reason": reason}
+    record(row.case, _EVENTS[state], **facts, detail=detail[:300])
+    return True
 
 
 @transaction.atomic
-def _wait(row: Delivery, reason: Delivery.Reason, due_at: datetime) -> None:
-    """Keep the attempt for later; `resume_due` and `release` wake it."""
-    Delivery.objects.filter(pk=row.pk, state__in=_OPEN).update(
-        state=State.WAITING, reason=reason, due_at=due_at
-    )
-    record(
-        row.case,
-        CaseEvent.Kind.DELIVERY_WAITING,
-        kind=row.kind,
-        reason=reason,
-        until=due_at.isoformat(),
-    )
+def _wait(
+    row: Delivery, reason: Delivery.Reason, due_at: datetime, *, was_written: bool = False
+) -> None:
+    """Keep the attempt for later; `resume_due` wakes it."""
+    changes = {"state": State.WAITING, "reason": reason, "due_at": due_at}
+    if not was_written:
+        changes["started_at"] = None
+    if not Delivery.objects.filter(pk=row.pk, state__in=_OPEN).update(**changes):
+        return
+    facts = {"kind": row.kind, "reason": reason, "until": due_at.isoformat()}
+    record(row.case, CaseEvent.Kind.DELIVERY_WAITING, **facts)
 
 
 @transaction.atomic

@@ -1,7 +1,6 @@
 """From a stored event to a case: once for each submission, whatever Jotform sends twice."""
 
 import logging
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -13,12 +12,18 @@ from raiox.common import correlation
 from webhooks.client import JotformClient, client_from_settings
 from webhooks.errors import Permanent
 from webhooks.models import InboundEvent, JotformForm
-from webhooks.submission import AnswersMissing, Submission, from_answers, from_event
+from webhooks.submission import (
+    AnswersMissing,
+    Submission,
+    from_answers,
+    from_event,
+    without_answers,
+)
 
 logger = logging.getLogger(__name__)
 State = InboundEvent.State
-# Fields of the submission that a case takes over.
-_FIELDS = ("dentist_name", "dentist_email", "patient", "tooth")
+# More files than a person sends: each one is a download and a search.
+MAX_IMAGES = 30
 
 
 def open_case(event_id: int) -> Case | None:
@@ -36,7 +41,7 @@ def open_case(event_id: int) -> Case | None:
 
 
 def mark_failed(event_id: int, reason: str) -> None:
-    """Say of an event that it could not be processed; it stays stored and can be sent again."""
+    """Say of an event that it could not be processed; a person can have it tried again."""
     InboundEvent.objects.filter(pk=event_id, state=State.RECEIVED).update(
         state=State.FAILED, reason=reason[:300]
     )
@@ -51,9 +56,12 @@ def read_submission(event: InboundEvent, form: JotformForm) -> Submission:
     try:
         return _ask_jotform(client_from_settings(), event, form)
     except Permanent as error:
-        # Nobody can say more about it: what came counts, and the case says that no image did.
         logger.warning("submission not read from Jotform", extra={"reason": str(error)})
+    # Nobody can say more about it: what came counts, and the case says that no image did.
+    try:
         return from_event(event, form, must_have_images=False)
+    except AnswersMissing:
+        return without_answers(event, form)
 
 
 def _ask_jotform(client: JotformClient, event: InboundEvent, form: JotformForm) -> Submission:
@@ -118,11 +126,11 @@ def _create(form: JotformForm, submission: Submission) -> Case:
         submission_id=submission.submission_id,
         is_direct=submission.is_direct,
         correlation_id=correlation.current(),
-        **_fields(submission),
+        **submission.fields,
     )
-    _add_images(case, submission)
-    Finding.objects.create(case=case, tooth=submission.tooth)
-    record(case, CaseEvent.Kind.RECEIVED, images=len(submission.image_urls))
+    images = _add_images(case, submission)
+    Finding.objects.create(case=case, tooth=case.tooth)
+    record(case, CaseEvent.Kind.RECEIVED, images=images)
     queue.defer_analysis(case)
     delivery.queue_received_text(case)
     return case
@@ -130,15 +138,16 @@ def _create(form: JotformForm, submission: Submission) -> Case:
 
 def _update(case: Case, submission: Submission) -> Case:
     """An edited submission: taken over; analysed before the decision, flagged after it."""
-    changed = [name for name, value in _fields(submission).items() if getattr(case, name) != value]
     old_tooth = case.tooth
-    for name in changed:
-        setattr(case, name, getattr(submission, name))
+    changed = [name for name, value in submission.fields.items() if getattr(case, name) != value]
     new_images = _add_images(case, submission)
-    if case.is_decided:
-        case.changed_after_decision = True
-    else:
-        case.findings.filter(tooth=old_tooth, verdict="").update(tooth=case.tooth)
+    if not changed and not new_images:
+        return case  # answers that mean nothing to us
+    for name in changed:
+        setattr(case, name, submission.fields[name])
+    # Teeth that a reviewer corrected stay; the others follow the dentist.
+    case.findings.filter(tooth=old_tooth).update(tooth=case.tooth)
+    case.changed_after_decision = case.is_decided
     case.save()
     kind = CaseEvent.Kind.CHANGED_AFTER_DECISION if case.is_decided else CaseEvent.Kind.UPDATED
     record(case, kind, fields=changed, images=new_images)
@@ -147,13 +156,12 @@ def _update(case: Case, submission: Submission) -> Case:
     return case
 
 
-def _fields(submission: Submission) -> dict[str, Any]:
-    return {name: getattr(submission, name) for name in _FIELDS}
-
-
 def _add_images(case: Case, submission: Submission) -> int:
-    """One row per file that was not there yet; the count of new ones."""
+    """One row per file that was not there yet, up to the limit; the count of new ones."""
     known = set(case.images.values_list("url", flat=True))
     new = [url for url in submission.image_urls if url not in known]
-    CaseImage.objects.bulk_create(CaseImage(case=case, url=url) for url in new)
-    return len(new)
+    taken = new[: max(0, MAX_IMAGES - len(known))]
+    CaseImage.objects.bulk_create(CaseImage(case=case, url=url) for url in taken)
+    if len(taken) < len(new):
+        logger.warning("files left out", extra={"case_id": case.pk, "count": len(new) - len(taken)})
+    return len(taken)

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import MD5
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
@@ -159,7 +160,8 @@ class CaseImage(models.Model):
         verbose_name = _("image of a case")
         verbose_name_plural = _("images of cases")
         constraints = [
-            models.UniqueConstraint(fields=["case", "url"], name="case_images_case_url_unique"),
+            # An address can be longer than an index entry.
+            models.UniqueConstraint("case", MD5("url"), name="case_images_case_url_unique"),
             models.CheckConstraint(
                 name="case_images_refused_has_reason",
                 condition=(Q(state="refused") & ~Q(refusal=""))
@@ -309,6 +311,7 @@ class CaseEvent(models.Model):
         ANALYSIS_STARTED = "analysis_started", _("Analysis started")
         ANALYZED = "analyzed", _("Analysis finished")
         ANALYSIS_FAILED = "analysis_failed", _("Analysis failed")
+        ANALYSIS_REPEATED = "analysis_repeated", _("Analysis will be repeated")
         ANALYSIS_REQUESTED = "analysis_requested", _("New analysis requested")
         FINDING_ADDED = "finding_added", _("Finding added")
         FINDING_REMOVED = "finding_removed", _("Finding removed")
@@ -320,6 +323,7 @@ class CaseEvent(models.Model):
         POSTPONED = "postponed", _("Postponed")
         NOTHING_TO_DELIVER = "nothing_to_deliver", _("Direct case: nothing to write back to")
         DELIVERY_QUEUED = "delivery_queued", _("Answer queued")
+        DELIVERY_STARTED = "delivery_started", _("Delivery started")
         DELIVERY_SENT = "delivery_sent", _("Answer written into Jotform")
         DELIVERY_RETRYING = "delivery_retrying", _("Delivery failed, will be repeated")
         DELIVERY_FAILED = "delivery_failed", _("Delivery failed")

@@ -1,13 +1,15 @@
 """The jobs of a case: a task takes ids, makes one domain call, knows when it is its last try."""
 
+import logging
 from uuid import UUID
 
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
-from cases import analysis, delivery, intake
+from cases import analysis, delivery, intake, recovery
 from raiox.common.correlation import correlated
 
+logger = logging.getLogger(__name__)
 # Seconds until the next try grow as exponential_wait ** (tries + 1): 4, 16, 64 ...
 _INTAKE = RetryStrategy(max_attempts=8, exponential_wait=4)
 _ANALYSIS = RetryStrategy(max_attempts=3, exponential_wait=4)
@@ -26,6 +28,9 @@ def open_case(context: JobContext, *, event_id: int, correlation_id: str = "") -
         try:
             intake.open_case(event_id)
         except Exception as error:
+            # The type alone: a message may hold what a patient wrote.
+            facts = {"event_id": event_id, "error": type(error).__name__}
+            logger.warning("event not processed", extra=facts)
             if _is_last(context, _INTAKE):
                 intake.mark_failed(event_id, type(error).__name__)
             raise
@@ -53,3 +58,10 @@ def deliver(*, case_id: int, decision_id: str | None, correlation_id: str = "") 
 def resume_deliveries(timestamp: int) -> None:
     """Wake deliveries that waited for the quota or lost their job."""
     delivery.resume_due()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="cases.requeue_lost", queueing_lock="cases.requeue_lost")
+def requeue_lost(timestamp: int) -> None:
+    """Ask again for events and cases whose job is gone."""
+    recovery.requeue_lost()

@@ -1,9 +1,9 @@
 """Which cases wait for a reviewer, the oldest first."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from cases.models import Case
+from cases.models import Case, Delivery
 
 
 def is_postponed() -> Q:
@@ -11,9 +11,20 @@ def is_postponed() -> Q:
     return Q(state=Case.State.PENDING, postponed_until__gt=timezone.now())
 
 
+def is_undelivered() -> Q:
+    """Decided, but the answer failed for good and nobody has had it sent again."""
+    answers = Delivery.objects.filter(
+        case=OuterRef("pk"), kind=Delivery.Kind.ANSWER, decision_id=OuterRef("decision_id")
+    )
+    failed = answers.filter(state=Delivery.State.FAILED)
+    alive = [Delivery.State.QUEUED, Delivery.State.WAITING, Delivery.State.SENT]
+    return Q(Exists(failed)) & ~Q(Exists(answers.filter(state__in=alive)))
+
+
 def is_waiting() -> Q:
-    """To be decided now, or decided and edited by the dentist since."""
-    return (Q(state=Case.State.PENDING) & ~is_postponed()) | Q(changed_after_decision=True)
+    """To be decided now; or decided, and edited by the dentist since or not delivered."""
+    undecided = Q(state=Case.State.PENDING) & ~is_postponed()
+    return undecided | Q(changed_after_decision=True) | is_undelivered()
 
 
 def waiting_cases() -> QuerySet[Case]:

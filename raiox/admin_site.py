@@ -51,6 +51,7 @@ class RaioxAdminSite(admin.AdminSite):
     ) -> TemplateResponse:
         """The front page begins with the cases that wait, for whoever may see them."""
         from cases.waiting import waiting_cases
+        from webhooks.models import InboundEvent
 
         context = dict(extra_context or {})
         if request.user.has_perm("cases.view_case"):
@@ -58,6 +59,9 @@ class RaioxAdminSite(admin.AdminSite):
             context |= {
                 "waiting_count": waiting.count(),
                 "first_cases": list(waiting[:_FIRST_ROWS]),
+                "failed_events": InboundEvent.objects.filter(
+                    state=InboundEvent.State.FAILED
+                ).count(),
             }
         return super().index(request, context)
 

@@ -3,14 +3,16 @@
 import json
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from raiox.common.audit import ReadOnlyAdmin
+from webhooks import inbox
 from webhooks.forms import JotformFormForm
 from webhooks.models import InboundEvent, JotformForm
 
@@ -68,11 +70,34 @@ class InboundEventAdmin(ReadOnlyAdmin):
     date_hierarchy = "received_at"
     exclude = ("payload",)
     readonly_fields = ("received_at", "content")
+    actions = ("process_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboundEvent]:
         """Bodies are large (signatures come as base64) and only one page shows them."""
         events: QuerySet[InboundEvent] = super().get_queryset(request)
         return events.defer("payload")
+
+    @admin.action(description=_("Process the chosen events again"), permissions=["process"])
+    def process_again(self, request: HttpRequest, events: QuerySet[InboundEvent]) -> None:
+        """For events that failed, or that came before their form was known."""
+        done = sum(inbox.try_again(event) for event in events)
+        left = len(events) - done
+        if done:
+            text = ngettext(
+                "%(count)d event is being processed.", "%(count)d events are being processed.", done
+            )
+            self.message_user(request, text % {"count": done})
+        if left:
+            text = ngettext(
+                "%(count)d event was left as it is.",
+                "%(count)d events were left as they are.",
+                left,
+            )
+            self.message_user(request, text % {"count": left}, messages.WARNING)
+
+    def has_process_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may have events processed again."""
+        return request.user.has_perm("webhooks.process_inboundevent")
 
     @admin.display(description=_("payload"))
     def content(self, event: InboundEvent) -> SafeString:

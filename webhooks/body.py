@@ -3,6 +3,7 @@
 import json
 import math
 import urllib.parse
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -13,6 +14,8 @@ from multipart import MultipartError, MultipartParser, parse_options_header
 from webhooks.models import InboundEvent
 
 _MAX_PARTS = 256
+# Deeper than any answer of Jotform's, and far from where recursion over the content ends.
+_MAX_DEPTH = 64
 Kind = InboundEvent.Kind
 
 
@@ -58,7 +61,7 @@ def parse_body(content_type: str, body: bytes) -> Body:
         return _jotform(_urlencoded(body))
     if media_type == "application/json":
         return _from_json(_json(body))
-    return Body(Kind.OTHER, {"content_type": _storable(media_type)[:100]})
+    return Body(Kind.OTHER, {"content_type": storable(media_type)[:100]})
 
 
 def _multipart(body: bytes, boundary: str) -> dict[str, str]:
@@ -90,9 +93,26 @@ def _urlencoded(body: bytes) -> dict[str, str]:
 
 def _json(body: bytes | str) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
+        content = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise MalformedBody("broken JSON") from error
+    if _is_too_deep(content):
+        raise MalformedBody("JSON nested too deeply")
+    return content
+
+
+def _is_too_deep(content: Any) -> bool:
+    """Whether more than `_MAX_DEPTH` containers lie in one another; by levels, not by recursion."""
+    level = [content]
+    for _ in range(_MAX_DEPTH):
+        level = [item for container in level for item in _items(container)]
+    return any(isinstance(item, list | dict) for item in level)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _refuse_constant(name: str) -> float:
@@ -107,26 +127,26 @@ def _finite(text: str) -> float:
 
 
 def _jotform(parts: dict[str, str]) -> Body:
-    """Jotform's own delivery; `rawRequest` is parsed here, once."""
+    """Jotform's own delivery; `rawRequest` is parsed here, once: None when there are no answers."""
     payload: dict[str, Any] = {
         k: v for k, v in parts.items() if k not in ("rawRequest", "webhookURL")
     }
     ids = _id(parts.get("formID")), _id(parts.get("submissionID"))
     try:
-        payload["rawRequest"] = _json(parts.get("rawRequest") or "{}")
+        payload["rawRequest"] = _json(parts.get("rawRequest") or "null")
     except MalformedBody:
         # The ids are enough: the answers can be had from the API, and a retry would bring the same.
         if not all(ids):
             raise
         payload["rawRequest"] = None
     kind = Kind.MULTIPART if all(ids) else Kind.OTHER
-    return Body(kind, _storable(payload), *ids)
+    return Body(kind, storable(payload), *ids)
 
 
 def _from_json(content: Any) -> Body:
     if not isinstance(content, dict):
-        return Body(Kind.OTHER, {"content": _storable(content)})
-    payload = _storable({key: value for key, value in content.items() if key != "webhookURL"})
+        return Body(Kind.OTHER, {"content": storable(content)})
+    payload = storable({key: value for key, value in content.items() if key != "webhookURL"})
     form_id, submission_id = _id(content.get("formID")), _id(content.get("submissionID"))
     if submission_id and isinstance(content.get("answers"), dict):
         return Body(Kind.JSON, payload, form_id, submission_id)
@@ -141,12 +161,12 @@ def _id(value: Any) -> str:
     return text if text.isascii() and text.isdigit() and len(text) <= 32 else ""
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """`value` without what PostgreSQL's jsonb refuses: NUL and lone surrogates."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, list):
-        return [_storable(item) for item in value]
+        return [storable(item) for item in value]
     if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
+        return {storable(key): storable(item) for key, item in value.items()}
     return value

@@ -72,3 +72,16 @@ def _redacted(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _redacted(item) for key, item in value.items()}
     return value
+
+
+@transaction.atomic
+def try_again(event: InboundEvent) -> bool:
+    """Process an event that failed, or whose form was not known then; False if it is neither."""
+    states = (InboundEvent.State.FAILED, InboundEvent.State.IGNORED)
+    if not (event.submission_id and JotformForm.objects.filter(form_id=event.form_id).exists()):
+        return False
+    again = InboundEvent.objects.filter(pk=event.pk, state__in=states)
+    if not again.update(state=InboundEvent.State.RECEIVED, reason=""):
+        return False
+    defer_open_case(event)
+    return True

@@ -88,6 +88,7 @@ class InboundEvent(models.Model):
 
     class Meta:
         db_table = "inbound_events"
+        permissions = [("process_inboundevent", _("Can have inbound events processed again"))]
         ordering = ["-pk"]
         verbose_name = _("inbound event")
         verbose_name_plural = _("inbound events")

@@ -6,8 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from raiox.common.http import FetchError, normalise
+from webhooks.body import storable
 from webhooks.models import InboundEvent, JotformForm
 
+# What a case takes over: the form's column with the question's id, and the longest answer kept.
+FIELDS = {
+    "dentist_name": ("qid_dentist", 200),
+    "dentist_email": ("qid_email", 254),
+    "patient": ("qid_patient", 200),
+    "tooth": ("qid_tooth", 40),
+}
 _NAME_PARTS = ("prefix", "first", "middle", "last", "suffix")
 Answers = Mapping[str, Any]
 
@@ -18,14 +27,15 @@ class AnswersMissing(Exception):
 
 @dataclass(frozen=True)
 class Submission:
-    """What a dentist sent; `digest` tells whether two deliveries say the same."""
+    """What a dentist sent; `digest` tells whether two deliveries say the same.
+
+    `fields` holds what the delivery speaks of, by the names of `FIELDS`: a question that is not
+    in it says nothing, an empty answer says that it was cleared.
+    """
 
     form_id: str
     submission_id: str
-    dentist_name: str
-    dentist_email: str
-    patient: str
-    tooth: str
+    fields: Mapping[str, str]
     image_urls: tuple[str, ...]
     digest: str
     is_direct: bool = False
@@ -47,16 +57,24 @@ def from_event(event: InboundEvent, form: JotformForm, *, must_have_images: bool
 
 def from_answers(answers: Answers, form: JotformForm, submission_id: str) -> Submission:
     """Map `answers` (by qid) to what they mean on `form`."""
+    answers = storable(dict(answers))
+    qids = {name: getattr(form, qid) for name, (qid, _) in FIELDS.items()}
     return Submission(
         form_id=form.form_id,
         submission_id=submission_id,
-        dentist_name=_text(answers.get(form.qid_dentist))[:200],
-        dentist_email=_text(answers.get(form.qid_email))[:254],
-        patient=_text(answers.get(form.qid_patient))[:200],
-        tooth=_text(answers.get(form.qid_tooth))[:40],
+        fields={
+            name: _text(answers[qid])[: FIELDS[name][1]]
+            for name, qid in qids.items()
+            if qid in answers
+        },
         image_urls=_urls(answers.get(form.qid_images)),
         digest=_digest(answers, form),
     )
+
+
+def without_answers(event: InboundEvent, form: JotformForm) -> Submission:
+    """The submission of an event that says no more than its ids."""
+    return from_answers({}, form, event.submission_id)
 
 
 def _answers(event: InboundEvent) -> Answers:
@@ -97,10 +115,7 @@ def _direct(event: InboundEvent) -> Submission:
     return Submission(
         form_id=event.form_id,
         submission_id=event.submission_id,
-        dentist_name=_text(client)[:200],
-        dentist_email="",
-        patient="",
-        tooth="",
+        fields={"dentist_name": _text(client)[: FIELDS["dentist_name"][1]]},
         image_urls=_urls(url),
         digest=hashlib.sha256(event.submission_id.encode()).hexdigest(),
         is_direct=True,
@@ -127,15 +142,25 @@ def _in_order(parts: dict[str, Any]) -> list[str]:
 
 
 def _urls(value: Any) -> tuple[str, ...]:
-    """Addresses in an answer (a string or a list), in order, each once."""
+    """Addresses in an answer (a string or a list), in order, each once, in one spelling."""
     entries = value if isinstance(value, list) else [value]
     urls = (entry.strip() for entry in entries if isinstance(entry, str))
-    return tuple(dict.fromkeys(url for url in urls if "://" in url))
+    return tuple(dict.fromkeys(_one_spelling(url) for url in urls if "://" in url))
+
+
+def _one_spelling(url: str) -> str:
+    """Jotform writes the same address with raw spaces or percent-encoded."""
+    try:
+        return normalise(url)
+    except FetchError:
+        return url  # the download will refuse it with its reason
 
 
 def _digest(answers: Answers, form: JotformForm) -> str:
     """SHA-256 of what was answered, without our own result and without empty answers."""
     given = {qid: _normal(value) for qid, value in answers.items() if qid != form.qid_result}
+    if form.qid_images in given:
+        given[form.qid_images] = list(_urls(answers[form.qid_images]))
     kept = {qid: value for qid, value in given.items() if value not in ("", [], {}, None)}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 

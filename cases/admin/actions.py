@@ -15,7 +15,7 @@ from cases import delivery, review, worksheet
 from cases.admin.page import build_desk
 from cases.admin.undo import remember_decision
 from cases.forms import Desk, PostponementForm, RejectionForm
-from cases.models import Case, Delivery
+from cases.models import Case
 from cases.waiting import next_waiting
 from cases.worksheet import last_event_id
 
@@ -218,8 +218,7 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
 
 
 def _reopened_text(case: Case) -> str:
-    began = case.deliveries.filter(kind=Delivery.Kind.ANSWER, started_at__isnull=False)
-    if began.exists():
+    if delivery.may_have_been_read(case):
         return _(
             "The case is open again. The dentist may have read the earlier answer: the next one "
             "goes out as a correction."

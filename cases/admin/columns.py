@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case, CaseImage
 
-# The list gives each case its `suggestions`, see cases.admin.changelist.
+# The list gives each case more than the model has, see cases.admin.changelist.
 Row = Any
 
 
@@ -68,16 +68,17 @@ class Columns:
         return format_html_join("", line, lines) or None
 
     @admin.display(description=_("attention"), empty_value="")
-    def marks(self, case: Case) -> SafeString | None:
+    def marks(self, case: Row) -> SafeString | None:
         """Badges: what is wrong with the case, and its state when it does not simply wait."""
         return format_html_join(" ", '<span class="rx-badge {}">{}</span>', _marks(case)) or None
 
 
-def _marks(case: Case) -> list[tuple[str, str | Promise]]:
+def _marks(case: Row) -> list[tuple[str, str | Promise]]:
     refused = any(image.state == CaseImage.State.REFUSED for image in case.images.all())
     marks: list[tuple[bool, str, str | Promise]] = [
         (bool(case.problem), "rx-bad", case.get_problem_display()),
         (refused, "rx-warn", _("refused image")),
+        (case.is_undelivered, "rx-bad", _("answer not delivered")),
         (case.changed_after_decision, "rx-warn", _("changed after the decision")),
         (case.is_postponed, "", _("put off")),
         (case.state != Case.State.PENDING, f"rx-state-{case.state}", case.get_state_display()),

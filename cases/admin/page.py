@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 
-from cases import answers
+from cases import answers, delivery
 from cases.admin.advice import PROBLEM_ADVICE, REFUSAL_ADVICE
 from cases.admin.timeline import timeline
 from cases.candidates import Candidate, candidates_of
@@ -67,6 +67,7 @@ def case_context(case: Case, desk: Desk) -> dict[str, Any]:
         "desk": desk,
         "panels": panels,
         "encoders": sorted({card.candidate.encoder for panel in panels for card in panel.cards}),
+        "lacking": _lacking(case),
         "problem_advice": PROBLEM_ADVICE.get(case.problem, ""),
         "is_analyzing": _is_analyzing(case),
         "timeline": timeline(case),
@@ -78,6 +79,12 @@ def case_context(case: Case, desk: Desk) -> dict[str, Any]:
         "grace_seconds": settings.DELIVERY_GRACE_SECONDS,
         **_images(case.images.all()),
     }
+
+
+def _lacking(case: Case) -> int:
+    """How many references the latest analysis could not compare: their vectors were not made."""
+    last = case.events.filter(kind=CaseEvent.Kind.ANALYZED).last()
+    return int(last.data.get("lacking", 0)) if last else 0
 
 
 def _panel(form: FindingForm) -> Panel:
@@ -131,5 +138,4 @@ def _answer(case: Case, panels: list[Panel], deliveries: list[Delivery]) -> str:
     if case.state != Case.State.PENDING or not all(panel.finding.verdict for panel in panels):
         return ""
     text = answers.answer_text(case)
-    follows = any(row.kind == Delivery.Kind.ANSWER and row.started_at for row in deliveries)
-    return answers.as_correction(text) if follows else text
+    return answers.as_correction(text) if delivery.may_have_been_read(case) else text

@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from cases.candidates import Candidate, candidates_of
 from cases.models import Case, CaseImage, Finding, Result, Search
 from implants.activation import activate
 from implants.catalogue import add_reference, embed_reference
@@ -166,3 +167,8 @@ def jobs(task: str) -> list[dict[str, Any]]:
     """Arguments of the waiting jobs of one task, oldest first."""
     waiting = ProcrastinateJob.objects.filter(task_name=task, status="todo").order_by("id")
     return [job.args for job in waiting]
+
+
+def candidates(finding: Finding) -> list[Candidate]:
+    """The candidates of one finding."""
+    return candidates_of([finding])[finding.pk]

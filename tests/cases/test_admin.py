@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from cases import review
+from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from implants.models import Implant, ReferenceImage
 from tests.people import logged_in, person
@@ -387,3 +388,25 @@ def test_demo_data_is_marked_on_every_page(
 
     for address in addresses:
         assert "rx-demo-strip" in browser.get(address).content.decode()
+
+
+def test_the_page_says_when_references_were_not_compared(
+    make_case: Callable[..., Case], reviewer: User
+) -> None:
+    case = make_case()
+    page = f"/admin/cases/case/{case.pk}/change/"
+    browser = logged_in(reviewer)
+    record(case, CaseEvent.Kind.ANALYZED, encoder="x", searches=1, lacking=7)
+    assert "7 referências do catálogo não foram comparadas" in browser.get(page).content.decode()
+    record(case, CaseEvent.Kind.ANALYZED, encoder="x", searches=1, lacking=0)
+    assert "não foram comparadas" not in browser.get(page).content.decode()
+
+
+def test_a_failed_answer_is_marked_in_the_queue(
+    make_case: Callable[..., Case], reviewer: User
+) -> None:
+    case = review.reject(make_case(), reviewer, reason="duplicate")
+    browser = logged_in(reviewer)
+    assert "resposta não entregue" not in browser.get("/admin/cases/case/").content.decode()
+    case.deliveries.update(state="failed", reason="no_api_key")
+    assert "resposta não entregue" in browser.get("/admin/cases/case/").content.decode()

@@ -12,13 +12,13 @@ from django.core.files.storage import default_storage
 from PIL import Image, PngImagePlugin
 
 from cases import analysis
-from cases.candidates import candidates
 from cases.models import Case, CaseImage, Finding, Search
 from cases.tasks import analyze_case as analyze_task
 from implants.demo.catalogue import encode_png
 from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS
 from implants.models import Encoder, ReferenceVector
+from tests.cases.conftest import candidates
 from tests.cases.test_intake import Context
 from tests.sandbox.process import SandboxProcess
 from webhooks.models import JotformForm

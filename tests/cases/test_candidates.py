@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from cases.candidates import candidates
 from cases.models import Case, CaseImage, Search
 from implants.models import Implant
+from tests.cases.conftest import candidates
 
 pytestmark = pytest.mark.django_db
 MakeCase = Callable[..., Case]

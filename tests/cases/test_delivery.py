@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from cases import delivery, intake, review
 from cases.models import Case, Delivery
+from cases.waiting import waiting_cases
 from implants.models import Implant
 from tests.cases.conftest import jobs
 from tests.sandbox.process import SandboxProcess
@@ -219,17 +220,10 @@ def test_a_paused_form_keeps_its_answers_until_released(
     assert rows(case) == [(1, "waiting", "paused")]
     assert delivery.resume_due() == 0
     JotformForm.objects.update(deliveries_paused=False)
-    assert delivery.release(case.form) == 1
+    assert delivery.resume_due() == 1
+    assert jobs("cases.deliver")[-1]["case_id"] == case.pk
     deliver(case)
     assert rows(case) == [(1, "sent", "")]
-
-
-def test_a_form_that_is_no_longer_paused_is_noticed(decide: Decide) -> None:
-    case = decide()
-    JotformForm.objects.update(deliveries_paused=True)
-    deliver(case)
-    JotformForm.objects.update(deliveries_paused=False)
-    assert delivery.resume_due() == 1
 
 
 def test_a_delivery_that_lost_its_job_is_found(decide: Decide) -> None:
@@ -263,6 +257,61 @@ def test_an_answer_undone_within_the_grace_leaves_no_correction(
     assert answer_in(sandbox, case) == ""
     deliver(decide(implants[1]))
     assert not answer_in(sandbox, case).startswith(("CORRE", "Corre"))
+
+
+def test_an_undo_at_the_last_moment_is_not_overtaken(
+    sandbox: SandboxProcess, decide: Decide, brenda: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has read the row; the reviewer takes the decision back before it begins."""
+    case, begin = decide(), delivery._begin
+
+    def undo_first(row: Delivery) -> bool:
+        review.reopen(case, brenda)
+        return begin(row)
+
+    monkeypatch.setattr(delivery, "_begin", undo_first)
+    deliver(case)
+    assert writes(sandbox) == 0
+    assert rows(case) == [(1, "cancelled", "undone")]
+
+
+def test_what_was_certainly_not_written_needs_no_correction(
+    sandbox: SandboxProcess, decide: Decide, brenda: User, implants: list[Implant]
+) -> None:
+    case = decide()
+    sandbox.set(quota_left=0)
+    deliver(case)
+    review.reopen(case, brenda)
+    assert rows(case) == [(1, "cancelled", "undone")]
+    sandbox.set(quota_left=100)
+    deliver(decide(implants[1]))
+    assert not answer_in(sandbox, case).startswith(("CORRE", "Corre"))
+
+
+def test_a_fault_of_ours_is_bounded_and_visible(
+    sandbox: SandboxProcess, decide: Decide, settings: Any
+) -> None:
+    settings.JOTFORM_API_URL = "api.jotform.com"
+    case = decide()
+    for _ in range(delivery.MAX_ATTEMPTS + 2):
+        deliver(case)
+    assert rows(case)[-1] == (delivery.MAX_ATTEMPTS, "failed", "unreachable")
+
+
+def test_an_answer_that_failed_for_good_waits_for_the_reviewers(
+    decide: Decide, brenda: User, settings: Any
+) -> None:
+    case, key = decide(), settings.JOTFORM_API_KEY
+    assert not waiting_cases().exists()
+    settings.JOTFORM_API_KEY = ""
+    deliver(case)
+    assert list(waiting_cases()) == [case]
+    settings.JOTFORM_API_KEY = key
+    assert delivery.send_again(case, brenda)
+    assert not waiting_cases().exists()
+    assert delivery.send_again(case, brenda) is None
+    deliver(case)
+    assert delivery.send_again(case, brenda) is None
 
 
 def test_an_old_decision_is_not_written_over_a_new_one(

@@ -1,5 +1,6 @@
 """One case for each submission, whatever Jotform sends twice."""
 
+import secrets
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from cases.models import Case, CaseEvent, Delivery
 from cases.tasks import open_case as open_case_task
 from tests.cases.conftest import URL, jobs
 from tests.sandbox.process import SandboxProcess
+from webhooks import inbox
 from webhooks.errors import Transient
 from webhooks.models import InboundEvent, JotformForm
 
@@ -124,12 +126,12 @@ def test_an_edit_of_text_alone_is_not_analysed_again(make_event: MakeEvent) -> N
     assert len(jobs("cases.analyze_case")) == 1
 
 
-def test_an_edit_keeps_the_tooth_of_a_finding_that_has_a_verdict(make_event: MakeEvent) -> None:
+def test_an_edit_keeps_the_tooth_that_a_reviewer_corrected(make_event: MakeEvent) -> None:
     case = intake.open_case(make_event().pk)
     assert case is not None
-    case.findings.update(verdict="not_identifiable")
+    case.findings.update(tooth="46")
     intake.open_case(make_event(q7_dente="45").pk)
-    assert case.findings.get().tooth == "44"
+    assert case.findings.get().tooth == "46"
 
 
 def test_an_edit_after_the_decision_flags_the_case(make_event: MakeEvent, brenda: User) -> None:
@@ -142,7 +144,7 @@ def test_an_edit_after_the_decision_flags_the_case(make_event: MakeEvent, brenda
     case = Case.objects.get()
     assert case.changed_after_decision
     assert (case.state, case.decision_id) == ("approved", decision)
-    assert case.findings.get().tooth == "44"
+    assert case.findings.get().tooth == "45"
     assert kinds(case)[-1] == "changed_after_decision"
     assert len(jobs("cases.analyze_case")) == 1
 
@@ -152,6 +154,79 @@ def test_events_name_fields_and_no_patient(make_event: MakeEvent) -> None:
     intake.open_case(make_event(q6_paciente="Zilda Prado").pk)
     event = CaseEvent.objects.get(kind="updated")
     assert event.data == {"fields": ["patient"], "images": 0}
+
+
+def test_an_edit_of_what_we_do_not_use_changes_nothing(make_event: MakeEvent, brenda: User) -> None:
+    intake.open_case(make_event().pk)
+    Case.objects.update(
+        state="approved", decided_by=brenda, decided_at=timezone.now(), decision_id=uuid4()
+    )
+    other = make_event(q11_oculto="x")
+    intake.open_case(other.pk)
+    case = Case.objects.get()
+    assert (state_of(other), case.changed_after_decision) == (State.PROCESSED, False)
+    assert kinds(case) == ["received"]
+
+
+def test_an_event_without_answers_erases_nothing(
+    sandbox: SandboxProcess, make_event: MakeEvent
+) -> None:
+    """Jotform knows nothing of the submission either: what we have stays."""
+    intake.open_case(make_event().pk)
+    empty = make_event()
+    InboundEvent.objects.filter(pk=empty.pk).update(payload={"rawRequest": None})
+    intake.open_case(empty.pk)
+    case = Case.objects.get()
+    assert state_of(empty) == State.PROCESSED
+    assert (case.dentist_name, case.patient, case.tooth) == ("Ana Dias", "B. F.", "44")
+    assert case.findings.get().tooth == "44"
+
+
+def test_an_event_that_nobody_can_read_becomes_a_bare_case(
+    form: JotformForm, settings: Any
+) -> None:
+    """Without a key to ask Jotform: the case waits for Brenda all the same."""
+    settings.JOTFORM_API_KEY = ""
+    event = InboundEvent.objects.create(
+        kind="multipart", form_id="24", submission_id="62", payload={"rawRequest": None}
+    )
+    case = intake.open_case(event.pk)
+    assert case is not None
+    assert (case.images.count(), case.findings.count()) == (0, 1)
+
+
+def test_an_address_may_be_longer_than_an_index_entry(make_event: MakeEvent) -> None:
+    noise = "".join(secrets.token_hex(32) for _ in range(100))
+    case = intake.open_case(make_event(radiografia=[f"{URL}?{noise}"]).pk)
+    assert case is not None
+    assert case.images.get().url.endswith(noise)
+
+
+def test_no_more_files_than_a_person_sends(make_event: MakeEvent) -> None:
+    case = intake.open_case(make_event(radiografia=[f"{URL}{n}" for n in range(500)]).pk)
+    assert case is not None
+    assert case.images.count() == intake.MAX_IMAGES
+
+
+def test_a_failed_event_can_be_tried_again(make_event: MakeEvent) -> None:
+    event = make_event()
+    intake.mark_failed(event.pk, "test")
+    assert inbox.try_again(event)
+    assert state_of(event) == State.RECEIVED
+    assert [job["event_id"] for job in jobs("cases.open_case")] == [event.pk]
+    intake.open_case(event.pk)
+    assert not inbox.try_again(event)
+
+
+def test_an_event_of_an_unknown_form_can_be_tried_when_the_form_is_known(
+    make_event: MakeEvent,
+) -> None:
+    event = make_event()
+    InboundEvent.objects.update(state=State.IGNORED, form_id="99")
+    event.refresh_from_db()
+    assert not inbox.try_again(event)
+    JotformForm.objects.create(form_id="99", qid_images="5")
+    assert inbox.try_again(event)
 
 
 def test_a_direct_image_becomes_a_case_without_a_way_back(form: JotformForm) -> None:

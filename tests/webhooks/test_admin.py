@@ -81,3 +81,27 @@ def test_groups_see_neither_forms_nor_raw_events(form: JotformForm, group: str) 
 
     assert browser.get(FORMS).status_code == 403
     assert browser.get(EVENTS).status_code == 403
+
+
+def test_failed_events_are_shown_and_processed_again(browser: Client, form: JotformForm) -> None:
+    fields: dict[str, Any] = {"kind": "multipart", "form_id": "24", "submission_id": "62"}
+    failed = InboundEvent.objects.create(state="failed", reason="x", **fields)
+    done = InboundEvent.objects.create(state="processed", **fields)
+    assert "1 envio não pôde ser aberto" in browser.get("/admin/").content.decode()
+    chosen = {"action": "process_again", "_selected_action": [failed.pk, done.pk]}
+    page = browser.post(EVENTS, chosen, follow=True).content.decode()
+    failed.refresh_from_db()
+    assert (failed.state, failed.reason) == ("received", "")
+    assert "1 evento está sendo processado" in page
+    assert "1 evento foi deixado como está" in page
+
+
+def test_only_who_may_processes_events_again(form: JotformForm) -> None:
+    failed = InboundEvent.objects.create(
+        kind="multipart", form_id="24", submission_id="62", state="failed"
+    )
+    reviewer = logged_in(person("brenda", "Revisores"))
+    reviewer.post(EVENTS, {"action": "process_again", "_selected_action": [failed.pk]})
+    failed.refresh_from_db()
+    assert failed.state == "failed"
+    assert "1 envio não pôde ser aberto" in reviewer.get("/admin/").content.decode()

@@ -40,6 +40,38 @@ def test_parse_body_keeps_a_delivery_whose_raw_request_is_broken() -> None:
     assert body.payload["rawRequest"] is None
 
 
+@pytest.mark.parametrize("parts", [{}, {"rawRequest": ""}])
+def test_parse_body_tells_no_answers_from_empty_ones(parts: dict[str, str]) -> None:
+    body = parse_body(*multipart(formID="24", submissionID="62", **parts))
+    assert (body.kind, body.payload["rawRequest"]) == (Kind.MULTIPART, None)
+    body = parse_body(*multipart(formID="24", submissionID="62", rawRequest="{}"))
+    assert body.payload["rawRequest"] == {}
+
+
+def nested(depth: int) -> bytes:
+    """`depth` objects and lists in one another."""
+    return b'{"a":[' * (depth // 2) + b"]}" * (depth // 2)
+
+
+def test_parse_body_takes_64_levels() -> None:
+    body = parse_body("application/json", nested(64))
+    assert json.dumps(body.payload).encode().replace(b" ", b"") == nested(64)
+
+
+@pytest.mark.parametrize("depth", [66, 600, 900])
+def test_parse_body_refuses_what_is_nested_too_deeply(depth: int) -> None:
+    with pytest.raises(MalformedBody, match="nested"):
+        parse_body("application/json", nested(depth))
+    with pytest.raises(MalformedBody, match="nested"):
+        parse_body(*multipart(rawRequest=nested(depth).decode()))
+
+
+def test_parse_body_keeps_a_delivery_whose_raw_request_is_nested_too_deeply() -> None:
+    raw = nested(600).decode()
+    body = parse_body(*multipart(formID="24", submissionID="62", rawRequest=raw))
+    assert (body.kind, body.payload["rawRequest"]) == (Kind.MULTIPART, None)
+
+
 def test_parse_body_refuses_a_broken_raw_request_without_ids() -> None:
     with pytest.raises(MalformedBody):
         parse_body(*multipart(rawRequest='{"q3":'))

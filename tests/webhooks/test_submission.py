@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from webhooks.models import InboundEvent, JotformForm
-from webhooks.submission import AnswersMissing, Submission, from_event
+from webhooks.submission import AnswersMissing, Submission, from_answers, from_event
 
 URL = "https://www.jotform.com/uploads/clinica/24/62/rx%201.png"
 
@@ -41,14 +41,17 @@ def read(raw: Any, *, must_have_images: bool = True) -> Submission:
 def test_from_event_finds_files_under_the_bare_name() -> None:
     submission = read(raw_request())
     assert submission.image_urls == (URL,)
-    assert submission.dentist_name == "Ana Dias"
-    assert submission.dentist_email == "ana@example.org"
-    assert (submission.patient, submission.tooth) == ("B. F.", "44")
+    assert submission.fields == {
+        "dentist_name": "Ana Dias",
+        "dentist_email": "ana@example.org",
+        "patient": "B. F.",
+        "tooth": "44",
+    }
 
 
 def test_from_event_maps_by_qid_not_by_name() -> None:
     raw = raw_request(q7_dente=None, q7_elemento="36", q17_dente="11")
-    assert read(raw).tooth == "36"
+    assert read(raw).fields["tooth"] == "36"
 
 
 def test_from_event_without_addresses_asks_for_the_api() -> None:
@@ -62,6 +65,23 @@ def test_from_event_with_an_unreadable_request_asks_for_the_api() -> None:
         read(None, must_have_images=False)
 
 
+def test_a_cleared_answer_is_known_and_a_missing_one_is_not() -> None:
+    fields = read(raw_request(q6_paciente="", q7_dente=None)).fields
+    assert fields["patient"] == ""
+    assert "tooth" not in fields
+
+
+def test_an_address_is_the_same_with_raw_and_with_encoded_spaces() -> None:
+    raw = raw_request(radiografia=[URL.replace("%20", " ")])
+    assert read(raw).image_urls == (URL,)
+    assert read(raw).digest == read(raw_request()).digest
+
+
+def test_answers_lose_what_the_database_refuses() -> None:
+    fields = from_answers({"6": "B.\x00F.", "7": "\ud800"}, form(), "62").fields
+    assert fields == {"patient": "B.F.", "tooth": "?"}
+
+
 def test_from_event_takes_each_address_once() -> None:
     assert read(raw_request(radiografia=[URL, URL, "x"])).image_urls == (URL,)
 
@@ -70,7 +90,7 @@ def test_from_event_reads_answers_by_qid_from_json() -> None:
     payload = {"answers": {"5": {"answer": URL}, "7": {"answer": "44"}, "9": {"name": "resultado"}}}
     event = InboundEvent(kind="json", form_id="24", submission_id="62", payload=payload)
     submission = from_event(event, form(), must_have_images=True)
-    assert (submission.image_urls, submission.tooth) == ((URL,), "44")
+    assert (submission.image_urls, submission.fields) == ((URL,), {"tooth": "44"})
 
 
 def test_from_event_reads_a_direct_image() -> None:
@@ -78,7 +98,7 @@ def test_from_event_reads_a_direct_image() -> None:
     event = InboundEvent(kind="direct", form_id="24", submission_id="direct-x", payload=payload)
     submission = from_event(event, form(), must_have_images=True)
     assert submission.is_direct
-    assert (submission.image_urls, submission.dentist_name) == ((URL,), "clinica-7")
+    assert (submission.image_urls, submission.fields) == ((URL,), {"dentist_name": "clinica-7"})
 
 
 def test_digest_ignores_our_result_and_what_changes_with_each_delivery() -> None:

@@ -1,0 +1,36 @@
+"""Finds what lost its job: nothing may stay half-way because a process died at a bad moment."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from cases import queue
+from cases.models import Case
+from webhooks import inbox
+from webhooks.models import InboundEvent
+
+_AFTER = timedelta(minutes=10)
+_UNSEEN = (Case.State.RECEIVED, Case.State.ANALYZING)
+
+
+def requeue_lost() -> int:
+    """Ask again for events and cases that wait for a job which no longer exists; the count."""
+    long_ago = timezone.now() - _AFTER
+    events = InboundEvent.objects.filter(
+        state=InboundEvent.State.RECEIVED, received_at__lte=long_ago
+    ).exclude(pk__in=_at_work("cases.open_case", "event_id"))
+    cases = Case.objects.filter(state__in=_UNSEEN, created_at__lte=long_ago).exclude(
+        pk__in=_at_work("cases.analyze_case", "case_id")
+    )
+    for event in events:
+        inbox.defer_open_case(event)
+    for case in cases:
+        queue.defer_analysis(case)
+    return len(events) + len(cases)
+
+
+def _at_work(task: str, argument: str) -> list[int]:
+    """The ids that jobs of `task`, waiting or running, are about."""
+    jobs = ProcrastinateJob.objects.filter(task_name=task, status__in=["todo", "doing"])
+    return [args[argument] for args in jobs.values_list("args", flat=True)]
