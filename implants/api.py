@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView, RetrieveAPIView
@@ -13,7 +14,8 @@ from rest_framework.response import Response
 from implants.encoders.active import ActiveEncoder, active
 from implants.encoders.bundle import EncoderUnavailable
 from implants.encoders.session import EncodingError
-from implants.models import Implant, ReferenceImage
+from implants.manufacturers import UnknownManufacturer, manufacturer_named
+from implants.models import Implant, Manufacturer, ReferenceImage
 from implants.radiograph import MAX_BYTES, Radiograph, RadiographError, open_radiograph
 from implants.region import Region
 from implants.search import Candidate, search
@@ -51,18 +53,34 @@ class _Match:
     reference: ReferenceImage
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What the catalogue says; `reason` says why there are no matches."""
+
+    encoder: str
+    reason: str | None
+    matches: list[_Match]
+
+
 class _QuestionView(ApiMixin):
     parser_classes = [InMemoryMultiPartParser]
     max_body_bytes = MAX_BYTES + _ENVELOPE_BYTES
 
-    def ask(self, request: Request) -> tuple[str, list[_Match]]:
-        """The encoder's name and what it finds for the radiograph in the request."""
+    def ask(self, request: Request) -> _Answer:
+        """What the active encoder finds for the radiograph in the request."""
         question = QuestionSerializer(data=request.data)
         question.is_valid(raise_exception=True)
+        manufacturer = _manufacturer(question.validated_data.get("manufacturer", ""))
         radiograph = _open(question.validated_data["file"].read())
         encoder = _active()
-        candidates = _search(encoder, radiograph, question.validated_data.get("region"))
-        return encoder.name, _matches(candidates)
+        embedding = _embedding(encoder, radiograph, question.validated_data.get("region"))
+        candidates = search(
+            embedding,
+            encoder_id=encoder.encoder_id,
+            manufacturer_id=manufacturer.pk if manufacturer else None,
+        )
+        reason = "no_reference_of_manufacturer" if manufacturer else "empty_catalogue"
+        return _Answer(encoder.name, None if candidates else reason, _matches(candidates))
 
 
 class SearchView(_QuestionView):
@@ -74,12 +92,12 @@ class SearchView(_QuestionView):
     )
     def post(self, request: Request) -> Response:
         """The three implants of the catalogue that a radiograph resembles most."""
-        encoder, matches = self.ask(request)
+        found = self.ask(request)
         answer = {
-            "encoder": encoder,
+            "encoder": found.encoder,
             "confidence": None,  # no encoder is calibrated yet
-            "reason": None if matches else "empty_catalogue",
-            "results": matches,
+            "reason": found.reason,
+            "results": found.matches,
         }
         return Response(AnswerSerializer(answer, context={"request": request}).data)
 
@@ -96,9 +114,9 @@ class UploadView(_QuestionView):
     )
     def post(self, request: Request) -> Response:
         """The same as `/search` for clients of the earlier service: a bare list of implants."""
-        _encoder, matches = self.ask(request)
+        matches = self.ask(request).matches
         for match in matches:
-            match.implant.similarity = match.similarity  # type: ignore[attr-defined]
+            match.implant.similarity = match.similarity  # type: ignore[attr-defined]  # no field
         implants = [match.implant for match in matches]
         context = {"request": request}
         return Response(SimilarImplantSerializer(implants, many=True, context=context).data)
@@ -154,17 +172,21 @@ def _active() -> ActiveEncoder:
         raise _unavailable(error) from error
 
 
-def _search(
-    encoder: ActiveEncoder, radiograph: Radiograph, region: Region | None
-) -> list[Candidate]:
+def _manufacturer(name: str) -> Manufacturer | None:
     try:
-        embedding = encoder.session.encode(radiograph.image, region)
+        return manufacturer_named(name) if name else None
+    except UnknownManufacturer as error:
+        raise ApiError(400, "unknown_manufacturer", str(error)) from error
+
+
+def _embedding(encoder: ActiveEncoder, radiograph: Radiograph, region: Region | None) -> np.ndarray:
+    try:
+        return encoder.session.encode(radiograph.image, region)
     except EncoderUnavailable as error:
         raise _unavailable(error) from error
     except EncodingError as error:
         message = _("The encoder finds nothing to compare on this image.")
         raise ApiError(422, "nothing_to_compare", message) from error
-    return search(embedding, encoder_id=encoder.encoder_id)
 
 
 def _unavailable(error: EncoderUnavailable) -> ApiError:

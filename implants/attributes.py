@@ -30,6 +30,7 @@ def known_attributes(implant: Implant) -> list[tuple[str, str]]:
 
 
 def _label(name: str) -> str:
+    # To mypy it may be a relation's other side, which has no name.
     return str(Implant._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
 
 

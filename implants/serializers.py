@@ -54,7 +54,7 @@ class ImplantSerializer(serializers.ModelSerializer):
 
     def get_image_url(self, implant: Implant) -> str | None:
         """A link to the implant's first radiograph; null while it has none."""
-        shown: list[ReferenceImage] = implant.shown_references  # type: ignore[attr-defined]
+        shown: list[ReferenceImage] = implant.shown_references  # type: ignore[attr-defined]  # prefetched
         return reference_image_url(shown[0], self.context["request"]) if shown else None
 
 
@@ -105,7 +105,9 @@ class AnswerSerializer(serializers.Serializer):
         help_text="Null while the encoder is not calibrated.",
     )
     reason = serializers.ChoiceField(
-        ["empty_catalogue"], allow_null=True, help_text="Why there are no results."
+        ["empty_catalogue", "no_reference_of_manufacturer"],
+        allow_null=True,
+        help_text="Why there are no results.",
     )
     results = MatchSerializer(many=True)
 
@@ -142,10 +144,15 @@ class _FilmField(serializers.FileField):
 
 
 class QuestionSerializer(serializers.Serializer):
-    """A radiograph, and the part of it that counts."""
+    """A radiograph, the part of it that counts, and whose implants are in question."""
 
     file = _FilmField(allow_empty_file=True, help_text="JPEG, PNG, WebP or TIFF, 5 MiB at most.")
     region = RegionFormField(
         required=False,
         help_text="The part that shows the implant, in fractions (0-1) of the upright image.",
+    )
+    manufacturer = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Only implants of the manufacturer of this name, upper or lower case.",
     )

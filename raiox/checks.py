@@ -1,10 +1,14 @@
 """System checks: a setting that is missing or unsafe explains itself before the service starts."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
+
+from raiox.common.http import HostNotAllowed, Policy, origin_of
 
 # Setting -> what it is for; each must be set in stage and production.
 _REQUIRED = {
@@ -49,7 +53,25 @@ def check_required_settings(**_: Any) -> list[CheckMessage]:
 def explain_missing_secret_key() -> None:
     """Say all that is missing where Django would stop at the key, before any check can run."""
     if _is_deployed() and not _is_set("SECRET_KEY"):
-        raise ImproperlyConfigured("\n".join(str(error) for error in check_required_settings()))
+        ours = (
+            check_required_settings, check_download_origins,
+            check_shared_rate_limits, check_addresses,
+        )  # fmt: skip
+        raise _refusal(found for check in ours for found in check())
+
+
+def refuse_unsafe_settings() -> None:
+    """Run the system checks where nobody else does: a WSGI server serves without asking them.
+
+    Raises `ImproperlyConfigured` with everything that is wrong and how to put it right.
+    """
+    serious = [found for found in run_checks() if found.is_serious() and not found.is_silenced()]
+    if serious:
+        raise _refusal(serious)
+
+
+def _refusal(messages: Iterable[CheckMessage]) -> ImproperlyConfigured:
+    return ImproperlyConfigured("\n".join(map(str, messages)))
 
 
 @register()
@@ -78,3 +100,44 @@ def check_shared_rate_limits(**_: Any) -> list[CheckMessage]:
             id="raiox.E003",
         )
     ]
+
+
+@register()
+def check_addresses(**_: Any) -> list[CheckMessage]:
+    """An address that can't be used says so now, not at the first case that needs it."""
+    return [error for name in _ADDRESSES if (error := _address_error(name))]
+
+
+def _address_error(name: str) -> CheckMessage | None:
+    probe, hint = _ADDRESSES[name]
+    try:
+        probe()
+    except (ValueError, HostNotAllowed) as error:
+        return Error(f"{name} is malformed: {error}.", hint=hint, id="raiox.E004")
+    return None
+
+
+def _probe_api_url() -> None:
+    """As `webhooks.client` will go there: https on port 443, or an extra origin."""
+    origin = origin_of(settings.JOTFORM_API_URL)
+    extra = (origin,) if origin in settings.DOWNLOAD_EXTRA_ORIGINS else ()
+    policy = Policy(hosts=(urlsplit(origin).hostname or "",), extra_origins=extra)
+    policy.check(settings.JOTFORM_API_URL)
+
+
+# Setting -> what raises where it can't be used, and how it is written.
+_ADDRESSES: dict[str, tuple[Callable[[], object], str]] = {
+    "JOTFORM_API_URL": (
+        _probe_api_url,
+        "Write the API's address as https://api.jotform.com (eu-api.jotform.com, or your own).",
+    ),
+    "JOTFORM_FILE_HOSTS": (
+        lambda: Policy(hosts=tuple(settings.JOTFORM_FILE_HOSTS)),
+        "Write host names separated by commas; one that begins with a dot stands for everything "
+        "below that domain: jotform.com,.jotform.com",
+    ),
+    "DOWNLOAD_EXTRA_ORIGINS": (
+        lambda: Policy(extra_origins=tuple(settings.DOWNLOAD_EXTRA_ORIGINS)),
+        "Write origins without a path, separated by commas: http://127.0.0.1:8001",
+    ),
+}

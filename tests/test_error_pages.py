@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import include, path
 
@@ -12,7 +13,7 @@ from tests.people import logged_in, person
 pytestmark = pytest.mark.django_db
 
 
-def broken(request: Any) -> None:
+def broken(request: Any) -> HttpResponse:
     raise RuntimeError("Zilda Prado")
 
 

@@ -197,7 +197,10 @@ def test_an_edit_before_the_decision_is_analysed_and_after_it_flagged(stack: Sta
     stack.sandbox.edit(submission, {"dente": "45"}, files={"b.png": film(SYSTEMS[1], query=True)})
     stored = "SELECT count(*) FROM case_images WHERE case_id = %s AND state = 'stored'"
     wait_for(lambda: stack.sql(stored, case) == [(2,)], 30)
-    searches = "SELECT count(DISTINCT s.image_id) FROM searches s JOIN findings f ON f.id = s.finding_id WHERE f.case_id = %s"  # noqa: E501
+    searches = (
+        "SELECT count(DISTINCT s.image_id) FROM searches s"
+        " JOIN findings f ON f.id = s.finding_id WHERE f.case_id = %s"
+    )
     wait_for(lambda: stack.sql(searches, case) == [(2,)], 30)
     approve(stack, case)
     assert "45" in answer(stack, submission)

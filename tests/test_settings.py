@@ -5,9 +5,11 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from raiox.checks import check_addresses
 from raiox.settings.environment import PROJECT_DIR, local_secret
 
 REQUIRED = (
@@ -24,9 +26,18 @@ REQUIRED = (
 
 def check(mode: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`manage.py check` in a fresh process that knows nothing of ours."""
+    return run("manage.py", "check", mode=mode, **environment)
+
+
+def serve(mode: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Load the WSGI application as a server does, which asks no system check."""
+    return run("-c", "import raiox.wsgi", mode=mode, **environment)
+
+
+def run(*arguments: str, mode: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "manage.py", "check"],
+        [sys.executable, *arguments],
         cwd=PROJECT_DIR,
         env={**kept, "RAIOX_ENV": mode, **environment},
         capture_output=True,
@@ -114,3 +125,64 @@ def test_a_local_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert local_secret(tmp_path / "secrets", "key") == first
     assert local_secret(tmp_path / "secrets", "other") != first
     assert (tmp_path / "secrets" / "key").stat().st_mode & 0o077 == 0
+
+
+def test_a_complete_production_is_served() -> None:
+    done = serve("production", **complete())
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("mode", ["stage", "production"])
+def test_a_server_without_its_secrets_does_not_start(mode: str) -> None:
+    given = complete()
+    for name in ("WEBHOOK_TOKENS", "DO_SPACES_BUCKET", "JOTFORM_API_KEY"):
+        del given[name]
+    done = serve(mode, **given, DOWNLOAD_EXTRA_ORIGINS="http://127.0.0.1:8001")
+    assert done.returncode != 0
+    for name in ("WEBHOOK_TOKENS", "DO_SPACES_BUCKET", "JOTFORM_API_KEY"):
+        assert f"{name} is not set." in done.stderr
+    assert "DOWNLOAD_EXTRA_ORIGINS is set." in done.stderr
+    assert "HINT: It is for the sandbox in local and test mode: unset it." in done.stderr
+
+
+def test_a_server_without_its_key_names_all_that_is_missing() -> None:
+    given = {"DATABASE_URL": complete()["DATABASE_URL"], "WEB_PROCESSES": "3"}
+    done = serve("production", **given, JOTFORM_API_URL="api.jotform.com")
+    assert done.returncode != 0
+    assert "raiox.E003" in done.stderr
+    assert "raiox.E004" in done.stderr
+    for name in REQUIRED:
+        assert f"{name} is not set." in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["test", "production"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JOTFORM_API_URL", "api.jotform.com"),
+        ("JOTFORM_API_URL", "http://api.jotform.com"),
+        ("JOTFORM_API_URL", "https://api.jotform.com:8443"),
+        ("JOTFORM_FILE_HOSTS", "https://jotform.com"),
+        ("JOTFORM_FILE_HOSTS", "*.jotform.com"),
+        ("DOWNLOAD_EXTRA_ORIGINS", "http://127.0.0.1:8001/uploads"),
+    ],
+)
+def test_a_malformed_address_is_named(mode: str, name: str, value: str, settings: Any) -> None:
+    settings.RAIOX_ENV = mode
+    setattr(settings, name, [value] if isinstance(getattr(settings, name), list) else value)
+    (error,) = check_addresses()
+    assert (error.id, error.msg.partition(":")[0]) == ("raiox.E004", f"{name} is malformed")
+    assert error.hint
+
+
+def test_a_malformed_address_stops_every_command() -> None:
+    done = check("production", **complete(), JOTFORM_API_URL="api.jotform.com")
+    assert done.returncode != 0
+    assert "JOTFORM_API_URL is malformed" in done.stderr
+    assert "https://api.jotform.com" in done.stderr
+
+
+def test_the_addresses_of_the_sandbox_are_well_formed(settings: Any) -> None:
+    settings.JOTFORM_API_URL = "http://127.0.0.1:8001"
+    settings.DOWNLOAD_EXTRA_ORIGINS = ["http://127.0.0.1:8001"]
+    assert check_addresses() == []

@@ -22,4 +22,4 @@ class EncoderAdmin(ReadOnlyAdmin):
     @admin.display(description=_("references with a vector"))
     def vectors(self, encoder: Encoder) -> int:
         """How many references can be compared by this encoder."""
-        return int(encoder.vector_count)  # type: ignore[attr-defined]
+        return int(encoder.vector_count)  # type: ignore[attr-defined]  # annotated

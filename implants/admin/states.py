@@ -23,7 +23,7 @@ def references_with_state() -> QuerySet[Any]:
 
 def state_badge(reference: ReferenceImage) -> SafeString:
     """The state as a coloured word; an error's reason stands beside it."""
-    state = EncodingState(reference.encoding_state)  # type: ignore[attr-defined]
+    state = EncodingState(reference.encoding_state)  # type: ignore[attr-defined]  # annotated
     reason = describe_encoding_error(reference.encoding_error) if state == "failed" else ""
     return format_html(
         '<span class="rx-badge {}">{}</span> <span class="rx-quiet">{}</span>',

@@ -67,6 +67,7 @@ class Preprocessing:
         if set(values) != names:
             raise ValueError(f"fields missing or unknown: {sorted(names ^ set(values))}")
         try:
+            # How many numbers they are is for __post_init__ to say: mypy can't know.
             return cls(
                 size=int(values["size"]),
                 mean=tuple(map(float, values["mean"])),  # type: ignore[arg-type]

@@ -112,15 +112,16 @@ DATABASES["default"]["CONN_MAX_AGE"] = 60
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Jobs ---
-# A worker that says nothing for this long is dead; its jobs go to another one.
-WORKER_STALLED_SECONDS: float = env.float("WORKER_STALLED_SECONDS", default=20.0)
+# A worker that says nothing for this long is dead; its jobs go to another one. One that is stopped
+# gracefully says nothing either while it ends its jobs: it must have ended well before.
+WORKER_STALLED_SECONDS: float = env.float("WORKER_STALLED_SECONDS", default=30.0)
 PROCRASTINATE_WORKER_DEFAULTS = {
     "concurrency": env.int("WORKER_CONCURRENCY", default=3),
     # Jobs that come due, or whose lock is let go, are found by looking.
     "fetch_job_polling_interval": 1.0,
     "update_heartbeat_interval": WORKER_STALLED_SECONDS / 4,
     "stalled_worker_timeout": WORKER_STALLED_SECONDS,
-    "shutdown_graceful_timeout": 20.0,
+    "shutdown_graceful_timeout": 10.0,
 }
 
 # --- Cache and rate limits ---

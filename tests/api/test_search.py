@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from cases.models import Case, Search
 from implants.encoders import active
 from implants.encoders.session import EncoderSession, EncodingError
-from implants.models import Encoder, Implant, ReferenceImage, ReferenceVector
+from implants.models import Encoder, Implant, Manufacturer, ReferenceImage, ReferenceVector
 from implants.radiograph import MAX_BYTES
 from tests.api.conftest import film, stored_reference
 from tests.factories import ImplantFactory
@@ -68,6 +68,39 @@ def test_region_that_is_none_is_refused(as_reader: APIClient, region: str) -> No
     answer = post(as_reader, film(0), region=region)
     assert answer.status_code == 400
     assert "region" in answer.json()["error"]["details"]
+
+
+def test_manufacturer_narrows_the_search(as_reader: APIClient, five: list[ReferenceImage]) -> None:
+    maker = five[1].implant.manufacturer
+    Manufacturer.objects.filter(pk=maker.pk).update(name="Fábrica Ímpar")
+    answer = post(as_reader, film(3), manufacturer=" fábrica ímpar ").json()
+    assert [result["implant"]["id"] for result in answer["results"]] == [five[1].implant_id]
+    (only,) = post(as_reader, film(3), path="/upload", manufacturer="FÁBRICA ÍMPAR").json()
+    assert only["id"] == five[1].implant_id
+
+
+def test_manufacturer_left_empty_narrows_nothing(
+    as_reader: APIClient, five: list[ReferenceImage]
+) -> None:
+    assert len(post(as_reader, film(3), manufacturer="").json()["results"]) == 3
+
+
+def test_manufacturer_without_references_is_said(
+    as_reader: APIClient, five: list[ReferenceImage]
+) -> None:
+    maker = ImplantFactory.create().manufacturer
+    answer = post(as_reader, film(3), manufacturer=maker.name).json()
+    assert (answer["reason"], answer["results"]) == ("no_reference_of_manufacturer", [])
+
+
+@pytest.mark.parametrize("path", ["/search", "/upload"])
+def test_manufacturer_that_is_unknown_is_refused(
+    as_reader: APIClient, five: list[ReferenceImage], path: str
+) -> None:
+    answer = post(as_reader, film(3), path=path, manufacturer="Nobody & Sons")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "unknown_manufacturer")
+    assert "Nobody & Sons" in error["message"]
 
 
 def test_upload_answers_a_bare_list(as_reader: APIClient, five: list[ReferenceImage]) -> None:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from implants.catalogue import add_reference, embed
 from implants.encoders.active import active, forget
-from implants.models import Encoder, Implant
+from implants.manufacturers import manufacturer_named
+from implants.models import Encoder, Implant, Manufacturer
 from tests.factories import ImplantFactory
 from tests.implants.conftest import film, write_film
 from tests.implants.tiny_encoder import GRAY
@@ -64,6 +65,34 @@ def test_identify_prints_a_table(implants: list[Implant], tmp_path: Path, encode
     assert "1.000" in lines[2]
     assert str(implants[2]) in lines[2]
     assert len(lines) == 5
+
+
+def test_identify_looks_at_one_manufacturer_alone(implants: list[Implant], tmp_path: Path) -> None:
+    maker = implants[1].manufacturer
+    path = write_film(tmp_path / "film.png", 2)
+
+    answer, reason = identify(path, "--json", "--manufacturer", maker.name.upper())
+
+    assert reason == ""
+    (item,) = json.loads(answer)
+    assert [result["implant_id"] for result in item["results"]] == [implants[1].pk]
+
+
+def test_identify_for_an_unknown_manufacturer_fails(
+    implants: list[Implant], tmp_path: Path
+) -> None:
+    answer, reason = identify(write_film(tmp_path / "film.png", 2), "--manufacturer", "Nobody")
+
+    assert answer == ""
+    assert "Nobody" in reason
+
+
+def test_manufacturer_spelt_so_comes_before_another_case() -> None:
+    for name in ("ACME", "Acme", "acme"):
+        Manufacturer.objects.create(name=name)
+
+    assert [manufacturer_named(name).name for name in ("Acme", "acme")] == ["Acme", "acme"]
+    assert manufacturer_named("aCME").name == "ACME"
 
 
 def test_identify_marks_demo_implants(implants: list[Implant], tmp_path: Path) -> None:

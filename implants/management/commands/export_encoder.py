@@ -38,6 +38,8 @@ class Command(ExampleCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Exports; raises `CommandError`, and writes nothing, if ONNX and torch disagree."""
+        if options["rounds"] < 1:
+            raise CommandError("--rounds must be 1 or more: without films there is nothing to fit.")
         if importlib.util.find_spec("torch") is None:
             raise CommandError("torch is missing: run this with requirements/ml.txt installed.")
         from implants.encoders.export.bundled import export_bundled

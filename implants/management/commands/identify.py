@@ -11,6 +11,7 @@ from implants.encoders.active import ActiveEncoder, active
 from implants.encoders.bundle import EncoderUnavailable
 from implants.encoders.session import EncodingError
 from implants.management.base import ExampleCommand, table
+from implants.manufacturers import UnknownManufacturer, manufacturer_named
 from implants.models import Implant
 from implants.radiograph import MAX_BYTES, RadiographError, open_radiograph
 from implants.search import search
@@ -23,19 +24,28 @@ class Command(ExampleCommand):
     examples = """examples:
   manage.py identify film.jpg
   manage.py identify films/*.png --json
+  manage.py identify film.jpg --manufacturer Neodent
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The files."""
+        """The files, and whose implants are in question."""
         parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="a radiograph")
         parser.add_argument("--json", action="store_true", help="a JSON list, one item an image")
+        parser.add_argument(
+            "--manufacturer",
+            metavar="NAME",
+            default="",
+            help="only implants of this manufacturer (upper or lower case)",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Print the answers; raises `CommandError` if a file could not be taken."""
+        name = options["manufacturer"]
         try:
+            manufacturer_id = manufacturer_named(name).pk if name else None
             encoder = active()
-            answers = [_identify(path, encoder) for path in options["images"]]
-        except EncoderUnavailable as error:
+            answers = [_identify(path, encoder, manufacturer_id) for path in options["images"]]
+        except (EncoderUnavailable, UnknownManufacturer) as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(answers, ensure_ascii=False, indent=2))
@@ -45,7 +55,7 @@ class Command(ExampleCommand):
             raise CommandError(f"{failed} of {len(answers)} could not be identified.")
 
 
-def _identify(path: Path, encoder: ActiveEncoder) -> dict[str, Any]:
+def _identify(path: Path, encoder: ActiveEncoder, manufacturer_id: int | None) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             image = open_radiograph(file.read(MAX_BYTES + 1)).image
@@ -54,7 +64,9 @@ def _identify(path: Path, encoder: ActiveEncoder) -> dict[str, Any]:
         return {"image": str(path), "error": str(error)}
     except EncodingError:
         return {"image": str(path), "error": "The encoder finds nothing to compare on it."}
-    results = _results(search(vector, encoder_id=encoder.encoder_id))
+    results = _results(
+        search(vector, encoder_id=encoder.encoder_id, manufacturer_id=manufacturer_id)
+    )
     if not results:
         return {"image": str(path), "error": "The catalogue has no reference to compare it with."}
     return {"image": str(path), "encoder": encoder.name, "results": results}

@@ -90,3 +90,9 @@ def test_fitting_samples_are_the_film_and_ever_wider_parts_of_it() -> None:
 def test_export_without_torch_names_the_fix() -> None:
     with pytest.raises(CommandError, match=r"requirements/ml\.txt"):
         call_command("export_encoder", "--bundled")
+
+
+@pytest.mark.parametrize("rounds", [0, -1])
+def test_export_without_films_says_what_to_give(rounds: int) -> None:
+    with pytest.raises(CommandError, match="--rounds must be 1 or more"):
+        call_command("export_encoder", "--bundled", rounds=rounds)

@@ -55,6 +55,8 @@ def test_prepare_pads_instead_of_cropping(size: tuple[int, int], content: tuple[
     extent = shown.max(axis=0) - shown.min(axis=0) + 1
     # The stretched corners are as black as the padding: a pixel less is allowed.
     assert np.abs(extent - content).max() <= 1
+    middle = (shown.max(axis=0) + shown.min(axis=0) + 1) / 2
+    assert np.abs(middle - STEPS.size / 2).max() <= 1
 
 
 @pytest.mark.parametrize("corner", [(0, 0), (0, -1), (-1, 0), (-1, -1)])
