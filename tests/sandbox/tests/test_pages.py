@@ -1,9 +1,8 @@
 """The pages that show the answer."""
 
 import re
-import shutil
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page
 
 from tests.sandbox.process import SandboxProcess
 from tests.sandbox.tests.helpers import ANA, call, with_file, write
@@ -33,23 +32,18 @@ def test_file_that_is_no_picture_is_named_not_embedded(sandbox: SandboxProcess) 
     assert "rx.jpg" in page
 
 
-def test_page_renews_itself_in_a_browser(sandbox: SandboxProcess) -> None:
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        page = browser.new_page()
-        page.goto(f"{sandbox.url}/{sandbox.form_id}")
-        page.fill("[name='q3_nome[first]']", "Ana")
-        page.fill("[name=q4_email]", "ana@example.org")
-        page.click("button")
-        assert page.is_visible("text=Escolha um exemplo")
-        page.click("label.sample >> nth=1")
-        page.click("button")
-        page.click("text=Acompanhar a resposta")
-        page.wait_for_selector("text=Aguardando resposta…")
-        submission_id = page.url.rsplit("/", 1)[1]
-        write(sandbox, submission_id, {"submission[9]": "Straumann BLX"})
-        page.wait_for_selector("[data-state=answered] >> text=Straumann BLX", timeout=10_000)
-        browser.close()
+def test_page_renews_itself_in_a_browser(sandbox: SandboxProcess, page: Page) -> None:
+    page.goto(f"{sandbox.url}/{sandbox.form_id}")
+    page.fill("[name='q3_nome[first]']", "Ana")
+    page.fill("[name=q4_email]", "ana@example.org")
+    page.click("button")
+    assert page.is_visible("text=Escolha um exemplo")
+    page.click("label.sample >> nth=1")
+    page.click("button")
+    page.click("text=Acompanhar a resposta")
+    page.wait_for_selector("text=Aguardando resposta…")
+    submission_id = page.url.rsplit("/", 1)[1]
+    write(sandbox, submission_id, {"submission[9]": "Straumann BLX"})
+    page.wait_for_selector("[data-state=answered] >> text=Straumann BLX", timeout=10_000)
     (url,) = sandbox.submission(submission_id)["answers"]["5"]["answer"]
     assert url.endswith("um%20exemplo.png")
