@@ -40,7 +40,7 @@ class _Sending:
 _SENDINGS = (
     _Sending("Ana", "Dias", "B. F.", "36", (0,)),
     _Sending("Carlos", "Moura", "L. S.", "11", (3,)),
-    _Sending("Helena", "Prado", "M. A.", "46", (5, 6)),
+    _Sending("Helena", "Prado", "M. A.", "46", (5,)),
     _Sending("Jorge", "Nunes", "R. T.", "24", (7,)),
     _Sending("Marta", "Reis", "C. V.", "15", (), spoilt=True),
 )
