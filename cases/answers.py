@@ -35,10 +35,12 @@ def _findings(case: Case) -> list[dict[str, Any]]:
 
 def _finding(finding: Finding, candidates: list[Candidate]) -> dict[str, Any]:
     """What the template says of one finding; alternatives only beside a named implant."""
-    chosen = [found for found in candidates if found.implant == finding.implant]
+    implant = finding.implant
+    chosen = [found for found in candidates if found.implant == implant]
     others = [found for found in candidates if found.implant != finding.implant]
     return {
         "finding": finding,
+        "is_demo": any(found.is_demo for found in chosen) or (implant and implant.is_demo),
         "similarity": chosen[0].similarity if chosen else None,
         "alternatives": others if finding.verdict in Finding.NAMES_IMPLANT else [],
     }

@@ -23,6 +23,11 @@ class Candidate:
     confidence: str | None
     encoder: str
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether the implant, or the film that speaks for it, is demo data."""
+        return self.implant.is_demo or (self.reference is not None and self.reference.is_demo)
+
 
 def candidates_of(findings: Iterable[Finding]) -> dict[int, list[Candidate]]:
     """The top 3 distinct implants of each finding, by finding id, in one query.

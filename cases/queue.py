@@ -3,15 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from procrastinate.contrib.django import app
-
 from cases.models import Case
 from raiox.common import correlation
+from raiox.common.jobs import job
 
 
 def defer_analysis(case: Case) -> None:
     """Ask for the analysis of `case`; analyses of one case run one after the other."""
-    app.configure_task("cases.analyze_case", lock=f"analysis:{case.pk}").defer(
+    job("cases.analyze_case", lock=f"analysis:{case.pk}").defer(
         case_id=case.pk, correlation_id=correlation.current()
     )
 
@@ -22,7 +21,7 @@ def defer_delivery(case: Case, decision_id: UUID | None, due_at: datetime) -> No
     Without a lock of the queue: there, a job that waits until tomorrow would hold back the
     correction of today. `cases.delivery` guards itself.
     """
-    app.configure_task("cases.deliver", schedule_at=due_at).defer(
+    job("cases.deliver", schedule_at=due_at).defer(
         case_id=case.pk,
         decision_id=str(decision_id) if decision_id else None,
         correlation_id=correlation.current(),

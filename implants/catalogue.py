@@ -13,7 +13,6 @@ from django.db.models import Case, Exists, OuterRef, QuerySet, Value, When
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from numpy.typing import NDArray
-from procrastinate.contrib.django import app
 from procrastinate.types import JSONValue
 
 from implants.encoders.active import ActiveEncoder, active
@@ -28,6 +27,7 @@ from implants.radiograph import (
 )
 from implants.region import Region, RegionError
 from raiox.common import correlation
+from raiox.common.jobs import job
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -158,7 +158,7 @@ def defer_embedding(reference_ids: Iterable[int]) -> None:
         {"reference_id": pk, "correlation_id": correlation.current()} for pk in reference_ids
     ]
     if jobs:
-        app.configure_task("implants.embed_reference").batch_defer(*jobs)
+        job("implants.embed_reference").batch_defer(*jobs)
 
 
 def embed_reference(reference_id: int) -> None:

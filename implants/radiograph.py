@@ -15,6 +15,8 @@ from PIL.Image import Transpose
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_PIXELS: Final = 40_000_000
+MIN_CONTRAST: Final = 8
+"""Gray levels between the darkest and the lightest pixel: with fewer there is no picture."""
 MIN_SIDE: Final = 64
 """An implant on a film of fewer pixels a side has no threads left to compare."""
 
@@ -61,7 +63,7 @@ _WHITE_IS_ZERO: Final = 0
 
 _MESSAGES: Final[dict[str, Promise]] = {
     "too_large": _("The image is larger than 5 MiB or 40 megapixels."),
-    "not_an_image": _("The file is not an image, or it is damaged."),
+    "not_an_image": _("The file is not an image, it is damaged, or there is nothing on it."),
     "unsupported_format": _("This format is not accepted: send JPEG, PNG, WebP or TIFF."),
     "too_small": _("The image is too small: at least 64 pixels on each side are needed."),
 }
@@ -168,7 +170,10 @@ def _decode(source: Image.Image) -> Image.Image:
     except ValueError:  # Pillow has no way from this colour space to grayscale
         raise RadiographError("unsupported_format") from None
     # A new image from the pixels leaves all metadata behind.
-    return Image.fromarray(np.asarray(_turn_upright(source, gray)))
+    pixels = np.asarray(_turn_upright(source, gray))
+    if np.ptp(pixels) < MIN_CONTRAST:
+        raise RadiographError("not_an_image")  # nothing was exposed, or everything
+    return Image.fromarray(pixels)
 
 
 def _to_gray(source: Image.Image) -> Image.Image:

@@ -31,7 +31,7 @@ _BY_TYPE_ALONE = ("dentist", "email", "images", "result")
 
 
 class MappingIncomplete(Exception):
-    """A question that the service needs was not found."""
+    """A question that the service needs, or that was named by hand, is not on the form."""
 
 
 def propose_mapping(
@@ -42,6 +42,9 @@ def propose_mapping(
     Raises `MappingIncomplete` when the radiographs or the result have no question.
     """
     mapping = dict(given or {})
+    unknown = sorted(set(mapping.values()) - {question.qid for question in questions})
+    if unknown:
+        raise MappingIncomplete(f"not on the form: question {', '.join(unknown)}")
     for meaning in MEANINGS:
         free = [question for question in questions if question.qid not in mapping.values()]
         if meaning not in mapping:

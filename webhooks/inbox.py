@@ -5,9 +5,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from procrastinate.contrib.django import app
 
 from raiox.common import correlation
+from raiox.common.jobs import job
 from webhooks.body import Body
 from webhooks.models import InboundEvent, JotformForm
 
@@ -35,7 +35,7 @@ def receive(body: Body, raw: bytes) -> InboundEvent:
 
 def defer_open_case(event: InboundEvent) -> None:
     """Ask for the processing of `event`."""
-    app.configure_task(OPEN_CASE).defer(event_id=event.pk, correlation_id=event.correlation_id)
+    job(OPEN_CASE).defer(event_id=event.pk, correlation_id=event.correlation_id)
 
 
 def _form_of(body: Body) -> JotformForm | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
@@ -31,6 +32,7 @@ class LogInSerializer(TokenObtainPairSerializer):
 
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
+    default_error_messages = {"no_active_account": _("No account with this name and password.")}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         """Check the password and answer the pair; only the short-lived token carries scopes."""

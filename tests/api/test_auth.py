@@ -141,3 +141,9 @@ def test_strangers_are_asked_for_a_token(method: str, path: str) -> None:
 def test_only_approvers_decide(make_user: MakeUser, group: str, action: str) -> None:
     answer = log_in(make_user("ana", group)).post(f"/cases/1/{action}", {}, format="json")
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "permission_denied")
+
+
+def test_a_wrong_password_is_said_in_portuguese() -> None:
+    answer = APIClient().post("/auth/token", {"username": "nobody", "password": "x"})
+    assert answer.status_code == 401
+    assert "Nenhuma conta" in answer.content.decode()

@@ -194,8 +194,11 @@ def test_embed_goes_on_after_a_film_that_gives_no_vector(
     implant: Implant, encoder: Encoder
 ) -> None:
     blank = io.BytesIO()
-    Image.new("L", (96, 96), GRAY).save(blank, "PNG")
-    empty = add_reference(implant, blank.getvalue()).reference
+    half_empty = Image.new("L", (96, 96), GRAY)
+    half_empty.paste(GRAY + 40, (0, 0, 20, 20))
+    half_empty.save(blank, "PNG")
+    region = Region(0.5, 0.5, 0.5, 0.5)
+    empty = add_reference(implant, blank.getvalue(), region=region).reference
     sound = [add_reference(implant, film(seed)).reference for seed in range(2)]
 
     failed = embed([sound[0], empty, sound[1]], active())

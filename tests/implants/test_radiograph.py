@@ -121,9 +121,9 @@ def test_open_deep_tiff_with_white_as_zero_is_turned_around() -> None:
     assert pixels[:20, :20].mean() > pixels[-20:, -20:].mean() + 100
 
 
-def test_open_deep_image_of_one_value_is_no_error() -> None:
+def test_a_deep_image_of_one_value_shows_nothing() -> None:
     flat = Image.fromarray(np.full((80, 80), 3000, np.uint16))
-    assert open_radiograph(encoded(flat, "PNG")).image.getextrema() == (0, 0)
+    assert refusal(encoded(flat, "PNG")) == "not_an_image"
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -172,7 +172,9 @@ def test_bomb_is_refused_without_decoding(side: int) -> None:
 
 
 def test_forty_megapixels_are_taken_and_one_more_row_is_not() -> None:
-    assert open_radiograph(encoded(Image.new("L", (8000, 5000)), "PNG")).height == 5000
+    large = Image.new("L", (8000, 5000))
+    large.paste(200, (0, 0, 10, 10))
+    assert open_radiograph(encoded(large, "PNG")).height == 5000
     assert refusal(encoded(Image.new("L", (8000, 5001)), "PNG")) == "too_large"
 
 
@@ -255,3 +257,10 @@ def test_clean_copy_above_the_byte_limit_can_be_read_again() -> None:
     assert len(copy) > MAX_BYTES
     assert refusal(copy) == "too_large"
     assert reopen_copy(copy).width == 2500
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_film_with_nothing_on_it_is_refused(level: int) -> None:
+    buffer = io.BytesIO()
+    Image.new("L", (300, 300), level).save(buffer, "PNG")
+    assert refusal(buffer.getvalue()) == "not_an_image"

@@ -67,8 +67,17 @@ def test_connect_jotform_dry_run_keeps_nothing(sandbox: SandboxProcess, token: s
 
 
 def test_connect_jotform_takes_a_mapping_by_hand(sandbox: SandboxProcess, token: str) -> None:
-    connect(sandbox.form_id, "--tooth", "99", "--no-webhook")
-    assert JotformForm.objects.get().qid_tooth == "99"
+    connect(sandbox.form_id, "--tooth", "6", "--no-webhook")
+    form = JotformForm.objects.get()
+    assert (form.qid_tooth, form.qid_patient) == ("6", "")
+
+
+def test_connect_jotform_refuses_a_question_that_is_not_on_the_form(
+    sandbox: SandboxProcess, token: str
+) -> None:
+    with pytest.raises(CommandError, match="not on the form: question 99"):
+        connect(sandbox.form_id, "--tooth", "99")
+    assert not JotformForm.objects.exists()
 
 
 def test_connect_jotform_says_when_the_key_is_refused(

@@ -65,7 +65,7 @@ class Command(BaseCommand):
         texts = {question.qid: question.text for question in questions}
         for meaning in MEANINGS:
             qid = mapping[meaning]
-            what = f"question {qid}: {texts.get(qid, 'not on the form!')}" if qid else "-"
+            what = f"question {qid}: {texts[qid]}" if qid else "-"
             self.stdout.write(f"{meaning:8} {what}")
 
     def _registered(self, is_new: bool) -> str:
