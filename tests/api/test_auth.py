@@ -144,6 +144,7 @@ def test_only_approvers_decide(make_user: MakeUser, group: str, action: str) -> 
 
 
 def test_a_wrong_password_is_said_in_portuguese() -> None:
-    answer = APIClient().post("/auth/token", {"username": "nobody", "password": "x"})
+    sent = {"username": "nobody", "password": "x"}
+    answer = APIClient().post("/auth/token", sent, format="json")
     assert answer.status_code == 401
     assert "Nenhuma conta" in answer.content.decode()
