@@ -23,7 +23,8 @@ def samples(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def sent(sandbox: SandboxProcess) -> list[dict[str, Any]]:
-    listed = sandbox.api("GET", f"/form/{sandbox.form_id}/submissions")["content"]
+    path = f"/form/{sandbox.form_id}/submissions?limit=1000"
+    listed = sandbox.api("GET", path)["content"]
     return [dict(entry) for entry in listed]
 
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def _no_jobs_left() -> Iterator[None]:
-    """Django's flush leaves procrastinate's tables alone."""
+    """Django's flush leaves procrastinate's tables alone: other tests' jobs are there too."""
+    ProcrastinateJob.objects.all().delete()
     yield
     ProcrastinateJob.objects.all().delete()
 
