@@ -120,7 +120,7 @@ def may_have_been_read(case: Case, *, but_not: UUID | None = None) -> bool:
     A write whose outcome nobody saw counts; what was certainly not written does not.
     """
     written = Q(state__in=[State.SENT, State.RETRYING]) | Q(
-        state=State.FAILED, reason=Reason.UNREACHABLE
+        state=State.FAILED, reason__in=[Reason.UNREACHABLE, Reason.OUR_FAULT]
     )
     unknown = Q(state__in=[*_OPEN, State.CANCELLED], started_at__isnull=False)
     rows = case.deliveries.filter(written | unknown, kind=Kind.ANSWER)
@@ -179,14 +179,14 @@ def _attempt(row: Delivery, *, read_first: bool) -> None:
         _wait(row, Reason.QUOTA, error.retry_at, was_written=read_first)
     except Transient as error:
         _note(row, error.call)
-        _repeat_later(row)
+        _repeat_later(row, Reason.UNREACHABLE)
     except JotformError as error:
         _note(row, error.call)
         _end(row, State.FAILED, reason=_reason(error), detail=str(error))
     except Exception:
-        # A fault of ours: bounded and visible like Jotform's own.
+        # Bounded and visible like Jotform's failures, and not blamed on Jotform.
         logger.exception("delivery failed", extra={"case_id": row.case_id})
-        _repeat_later(row)
+        _repeat_later(row, Reason.OUR_FAULT)
     else:
         _note(row, call)
         _end(row, State.SENT)
@@ -209,15 +209,15 @@ def _is_there(client: JotformClient, row: Delivery) -> bool:
     return isinstance(there, str) and there.split() == row.text.split()
 
 
-def _repeat_later(row: Delivery) -> None:
+def _repeat_later(row: Delivery, reason: Delivery.Reason) -> None:
     """This attempt is over; another follows, later each time, until there were enough."""
     if row.attempt >= MAX_ATTEMPTS:
-        _end(row, State.FAILED, reason=Reason.UNREACHABLE)
+        _end(row, State.FAILED, reason=reason)
         return
     seconds = min(settings.DELIVERY_RETRY_SECONDS * 3 ** (row.attempt - 1), 6 * 3600)
     due_at = timezone.now() + timedelta(seconds=seconds)
     with transaction.atomic():
-        if _end(row, State.RETRYING, reason=Reason.UNREACHABLE):
+        if _end(row, State.RETRYING, reason=reason):
             _queue(row.case, row.kind, row.text, row.decision_id, due_at, attempt=row.attempt + 1)
 
 

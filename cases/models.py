@@ -381,6 +381,7 @@ class Delivery(models.Model):
         SUPERSEDED = "superseded", _("a later decision replaced it")
         ANSWER_CAME_FIRST = "answer_came_first", _("the answer came first")
         UNREACHABLE = "unreachable", _("Jotform could not be reached or failed")
+        OUR_FAULT = "our_fault", _("something went wrong on our side")
         UNAUTHORIZED = "unauthorized", _("Jotform refused: the key, or the submission is unknown")
         READ_ONLY_KEY = "read_only_key", _("the API key may only read")
         NO_API_KEY = "no_api_key", _("no API key is configured")

@@ -31,7 +31,7 @@ def known_attributes(implant: Implant) -> list[tuple[str, str]]:
 
 def _label(name: str) -> str:
     # To mypy it may be a relation's other side, which has no name.
-    return str(Implant._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+    return str(Implant._meta.get_field(name).verbose_name)  # type: ignore[union-attr]  # no relation
 
 
 def _value(implant: Implant, name: str) -> str:

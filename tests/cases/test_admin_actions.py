@@ -439,4 +439,5 @@ def test_a_rejection_without_its_text_stays_filled_in(
     page = answer.content.decode()
     chosen = page[page.index('value="other" ', page.index("rejection-reason")) :][:80]
     assert "checked" in chosen
+    case.refresh_from_db()
     assert case.state == "pending"

@@ -295,7 +295,7 @@ def test_a_fault_of_ours_is_bounded_and_visible(
     case = decide()
     for _ in range(delivery.MAX_ATTEMPTS + 2):
         deliver(case)
-    assert rows(case)[-1] == (delivery.MAX_ATTEMPTS, "failed", "unreachable")
+    assert rows(case)[-1] == (delivery.MAX_ATTEMPTS, "failed", "our_fault")
 
 
 def test_an_answer_that_failed_for_good_waits_for_the_reviewers(
