@@ -1,11 +1,12 @@
 # `make` alone tells what there is. Everything happens in .venv; only Python 3.11+ is needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint test-ml
+.PHONY: help run test lint test-ml clip
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 PY := .venv/bin/python
+CLIP := clip-vit-b-32-openai
 PIP := -m pip --disable-pip-version-check --no-input
 FIND_PYTHON := for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
@@ -21,6 +22,7 @@ run: .venv/base.stamp  ## Start everything on this machine (PORT=8000); Ctrl-C s
 
 test: .venv/dev.stamp  ## Run all the tests, with coverage
 	@$(PY) -m tests.chromium
+	@$(PY) -m tests.redis_server
 	@$(PY) -m pytest --cov --cov-fail-under=90
 
 lint: .venv/dev.stamp  ## Check style, types, import directions and migrations
@@ -32,6 +34,12 @@ lint: .venv/dev.stamp  ## Check style, types, import directions and migrations
 
 test-ml: .venv-ml/ml.stamp  ## Compare exported encoders with their originals (installs torch)
 	@.venv-ml/bin/python -m pytest tests/ml
+
+clip: .venv-ml/ml.stamp .venv/base.stamp  ## Let CLIP (ViT-B/32, openai) answer: export, re-embed, activate (needs internet)
+	@.venv-ml/bin/python manage.py export_encoder --model ViT-B-32 --pretrained openai
+	@$(PY) manage.py migrate --no-input --verbosity 0
+	@$(PY) manage.py reembed --encoder $(CLIP)
+	@$(PY) manage.py activate_encoder $(CLIP)
 
 # A stamp is as new as the requirements that were installed, so the next start asks pip nothing.
 .venv/base.stamp: requirements/base.txt

@@ -6,7 +6,7 @@ Whatever goes wrong, the case ends `pending` with the reason: it waits for Brend
 import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from django.core.files.base import ContentFile
@@ -15,8 +15,10 @@ from django.db import transaction
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding, Result, Search
 from implants.catalogue import without_vector
-from implants.encoders.active import ActiveEncoder, active
+from implants.encoders.active import ActiveEncoder, EncoderReplaced, active
 from implants.encoders.bundle import EncoderUnavailable
+from implants.formats import Busy
+from implants.identification import Identification, identify
 from implants.models import ReferenceVector
 from implants.radiograph import (
     Radiograph,
@@ -26,7 +28,6 @@ from implants.radiograph import (
     reopen_copy,
 )
 from implants.region import Region
-from implants.search import Candidate, search
 from raiox.common.http import FetchError
 from webhooks.downloads import download_file, source_from_settings
 
@@ -53,8 +54,7 @@ class _Answer:
 
     finding: Finding
     image: CaseImage
-    embedding: np.ndarray
-    candidates: list[Candidate]
+    found: Identification
 
 
 def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
@@ -105,12 +105,16 @@ def _begin(case_id: int) -> Case | None:
 def _fetch_images(case: Case, *, is_last_attempt: bool) -> None:
     """Download and keep what is not there yet; one file's refusal does not stop the others."""
     source = source_from_settings()
-    passing: FetchError | None = None
+    passing: FetchError | Busy | None = None
     for image in case.images.filter(state=CaseImage.State.WAITING):
         try:
             _keep(image, open_radiograph(download_file(image.url, source=source).data))
         except RadiographError as error:
             _refuse(image, error.code)
+        except Busy as error:
+            if is_last_attempt:
+                raise  # the file waits for the reviewer's retry: nothing is wrong with it
+            passing = error
         except FetchError as error:
             if error.transient and not is_last_attempt:
                 passing = error
@@ -126,6 +130,7 @@ def _keep(image: CaseImage, radiograph: Radiograph) -> None:
     image.file.save(name, ContentFile(clean_copy(radiograph)), save=False)
     image.sha256 = radiograph.sha256
     image.width, image.height = radiograph.width, radiograph.height
+    image.colour = radiograph.colour
     image.state = CaseImage.State.STORED
     with transaction.atomic():
         image.save()
@@ -145,14 +150,13 @@ def _answers(case: Case) -> tuple[ActiveEncoder, list[_Answer]]:
     encoder = active()
     if not ReferenceVector.objects.filter(encoder_id=encoder.encoder_id).exists():
         raise _Problem(Case.Problem.EMPTY_CATALOGUE)
-    vectors: dict[tuple[int, tuple[float, ...]], np.ndarray] = {}
+    found: dict[tuple[int, tuple[float, ...]], Identification] = {}
     answers = []
     for finding, image in _questions(case.findings.all(), images):
         key = image.pk, tuple(finding.region or ())
-        if key not in vectors:
-            vectors[key] = _encode(encoder, image, finding.region)
-        found = search(vectors[key], encoder_id=encoder.encoder_id)
-        answers.append(_Answer(finding, image, vectors[key], found))
+        if key not in found:
+            found[key] = _identify(encoder, image, finding.region)
+        answers.append(_Answer(finding, image, found[key]))
     return encoder, answers
 
 
@@ -175,10 +179,30 @@ def _questions(
                 yield finding, image
 
 
-def _encode(encoder: ActiveEncoder, image: CaseImage, region: list[float] | None) -> np.ndarray:
+def _identify(
+    encoder: ActiveEncoder, image: CaseImage, region: list[float] | None
+) -> Identification:
     with image.file.open("rb") as file:
-        radiograph = reopen_copy(file.read())
-    return encoder.session.encode(radiograph.image, Region.from_list(region) if region else None)
+        copy = reopen_copy(file.read(), colour=image.colour)
+    # Known again by the bytes that were received: the copy has others.
+    film = replace(copy, sha256=image.sha256 or copy.sha256)
+    part = Region.from_list(region) if region else None
+    try:
+        return identify(film, encoder, region=part, known=_known_vector(encoder, image, region))
+    except EncoderReplaced as error:
+        raise TryAgain from error
+
+
+def _known_vector(
+    encoder: ActiveEncoder, image: CaseImage, region: list[float] | None
+) -> np.ndarray | None:
+    """What this encoder made of the same part of the same film in an earlier search."""
+    if not image.sha256:
+        return None
+    earlier = Search.objects.filter(
+        encoder_id=encoder.encoder_id, image__sha256=image.sha256, region=region
+    )
+    return earlier.order_by("-pk").values_list("embedding", flat=True).first()
 
 
 @transaction.atomic
@@ -204,7 +228,10 @@ def _write(encoder: ActiveEncoder, answer: _Answer) -> None:
         image=answer.image,
         region=answer.finding.region,
         encoder_id=encoder.encoder_id,
-        embedding=answer.embedding,
+        embedding=answer.found.embedding,
+        confidence=answer.found.doubt.confidence,
+        observations=answer.found.doubt.observations,
+        concerns=list(answer.found.doubt.concerns),
     )
     Result.objects.bulk_create(
         Result(
@@ -214,7 +241,7 @@ def _write(encoder: ActiveEncoder, answer: _Answer) -> None:
             reference_id=found.reference_id,
             similarity=found.similarity,
         )
-        for rank, found in enumerate(answer.candidates, start=1)
+        for rank, found in enumerate(answer.found.candidates, start=1)
     )
 
 

@@ -5,16 +5,20 @@ from typing import Any
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.translation import gettext as _
 
-from cases.candidates import Candidate, candidates_of
+from cases.candidates import Shortlist, shortlists_of
 from cases.models import Case, Finding
+from implants.look_alikes import Groups, groups_of, look_alikes_of
 
 
 def answer_text(case: Case) -> str:
     """The answer to a decided case, in the service's language whoever decided."""
     if case.state == Case.State.REJECTED:
         return _render("answers/rejected.txt", case=case)
-    return _render("answers/approved.txt", case=case, findings=_findings(case))
+    with translation.override(settings.LANGUAGE_CODE):
+        findings = _findings(case)
+    return _render("answers/approved.txt", case=case, findings=findings)
 
 
 def received_text(case: Case) -> str:
@@ -29,19 +33,25 @@ def as_correction(text: str) -> str:
 
 def _findings(case: Case) -> list[dict[str, Any]]:
     findings = list(case.findings.select_related("implant__manufacturer"))
-    candidates = candidates_of(findings)
-    return [_finding(finding, candidates[finding.pk]) for finding in findings]
+    shortlists = shortlists_of(findings)
+    groups = groups_of([finding.implant for finding in findings if finding.implant])
+    return [_finding(finding, shortlists[finding.pk], groups) for finding in findings]
 
 
-def _finding(finding: Finding, candidates: list[Candidate]) -> dict[str, Any]:
-    """What the template says of one finding; alternatives only beside a named implant."""
-    implant = finding.implant
-    chosen = [found for found in candidates if found.implant == implant]
-    others = [found for found in candidates if found.implant != finding.implant]
+def _finding(finding: Finding, shortlist: Shortlist, groups: Groups) -> dict[str, Any]:
+    """What the template says of one finding; alternatives only beside a named implant.
+
+    The word of confidence is about the first candidate: it says nothing of another choice.
+    """
+    implant, demo = finding.implant, f" {_('(demonstration data)')}"
+    chosen = [found for found in shortlist.candidates if found.implant == implant]
+    others = [found for found in shortlist.candidates if found.implant != implant]
     return {
         "finding": finding,
         "is_demo": any(found.is_demo for found in chosen) or (implant and implant.is_demo),
         "similarity": chosen[0].similarity if chosen else None,
+        "confidence": shortlist.confidence if chosen and chosen[0].rank == 1 else None,
+        "look_alikes": look_alikes_of(implant, groups, demo_mark=demo) if implant else "",
         "alternatives": others if finding.verdict in Finding.NAMES_IMPLANT else [],
     }
 

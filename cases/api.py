@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
 from cases import review
-from cases.candidates import candidates_of
+from cases.candidates import concerns_by_image, shortlists_of
 from cases.models import Case, Finding
 from cases.serializers import (
     ApprovalSerializer,
@@ -24,6 +24,7 @@ from cases.serializers import (
     RejectionSerializer,
     name_of,
 )
+from implants.look_alikes import groups_of
 from implants.models import Implant
 from implants.serializers import load_shown_references
 from raiox.common.api.errors import ApiError, documented
@@ -178,9 +179,14 @@ def _with_all(cases: QuerySet[Case]) -> QuerySet[Case]:
 
 def _shown(cases: Sequence[Case], request: Request) -> Any:
     findings: list[Finding] = [finding for case in cases for finding in case.findings.all()]
-    candidates = candidates_of(findings)
-    implants = [found.implant for rows in candidates.values() for found in rows]
-    implants += [finding.implant for finding in findings if finding.implant]
-    load_shown_references(implants)
-    context = {"request": request, "candidates": candidates}
+    shortlists = shortlists_of(findings)
+    suggested = [found.implant for row in shortlists.values() for found in row.candidates]
+    chosen = [finding.implant for finding in findings if finding.implant]
+    load_shown_references([*suggested, *chosen])
+    context = {
+        "request": request,
+        "shortlists": shortlists,
+        "concerns": concerns_by_image(shortlists.values()),
+        "groups": groups_of(suggested),
+    }
     return CaseSerializer(cases, many=True, context=context).data

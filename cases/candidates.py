@@ -1,4 +1,4 @@
-"""The candidates of a finding: what page, API, answer and agreement all show."""
+"""The candidates of a finding and their doubt: what page, API, answer and agreement all show."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Max
 
 from cases.models import CaseImage, Finding, Result, Search
+from implants.doubt import Concern, Confidence
 from implants.models import Implant, ReferenceImage
 
 TOP = 3
@@ -14,7 +15,10 @@ TOP = 3
 
 @dataclass(frozen=True)
 class Candidate:
-    """An implant that resembles a finding: `similarity` = 1 - cosine distance, -1 to 1."""
+    """An implant that resembles a finding: `similarity` = 1 - cosine distance, -1 to 1.
+
+    Only the first candidate has a `confidence`; None there means that nothing is calibrated.
+    """
 
     rank: int
     implant: Implant
@@ -29,7 +33,28 @@ class Candidate:
         return self.implant.is_demo or (self.reference is not None and self.reference.is_demo)
 
 
-def candidates_of(findings: Iterable[Finding]) -> dict[int, list[Candidate]]:
+@dataclass(frozen=True)
+class Shortlist:
+    """The candidates of a finding, best first, and how far they can be trusted.
+
+    `confidence` and the `observations` behind it are those of the search that gave the first
+    candidate (on `image_id`); `concerns` are those of each image, by its id.
+    """
+
+    candidates: list[Candidate]
+    confidence: Confidence | None
+    observations: int
+    image_id: int | None
+    concerns: dict[int, list[Concern]]
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the candidates are likely to mislead: better none of them than the best."""
+        outside = self.confidence == Confidence.OUT_OF_CATALOGUE
+        return outside or self.image_id in self.concerns
+
+
+def shortlists_of(findings: Iterable[Finding]) -> dict[int, Shortlist]:
     """The top 3 distinct implants of each finding, by finding id, in one query.
 
     Over the latest search of each image that counts, an implant by its best result.
@@ -38,7 +63,21 @@ def candidates_of(findings: Iterable[Finding]) -> dict[int, list[Candidate]]:
     rows: dict[int, list[Result]] = defaultdict(list)
     for result in _latest_results([finding.pk for finding in findings]):
         rows[result.search.finding_id].append(result)
-    return {finding.pk: _top(_that_count(finding, rows[finding.pk])) for finding in findings}
+    return {finding.pk: _shortlist(_that_count(finding, rows[finding.pk])) for finding in findings}
+
+
+def candidates_of(findings: Iterable[Finding]) -> dict[int, list[Candidate]]:
+    """The candidates alone."""
+    return {pk: shortlist.candidates for pk, shortlist in shortlists_of(findings).items()}
+
+
+def concerns_by_image(shortlists: Iterable[Shortlist]) -> dict[int, list[Concern]]:
+    """Each concern once for each image, whichever finding was searched for on it."""
+    found: dict[int, set[Concern]] = defaultdict(set)
+    for shortlist in shortlists:
+        for image_id, concerns in shortlist.concerns.items():
+            found[image_id].update(concerns)
+    return {pk: [code for code in Concern if code in codes] for pk, codes in found.items()}
 
 
 def _latest_results(finding_ids: list[int]) -> Iterable[Result]:
@@ -52,6 +91,7 @@ def _latest_results(finding_ids: list[int]) -> Iterable[Result]:
     return (
         Result.objects.filter(search__in=latest)
         .select_related("search__encoder", "implant__manufacturer", "reference")
+        .defer("search__embedding")
         .order_by("-similarity", "implant__manufacturer__name", "implant__name", "pk")
     )
 
@@ -63,8 +103,23 @@ def _that_count(finding: Finding, results: list[Result]) -> list[Result]:
     return [result for result in results if result.search.image_id == finding.image_id]
 
 
+def _shortlist(results: list[Result]) -> Shortlist:
+    """`results` come best first, and every search has some."""
+    if not results:
+        return Shortlist([], None, 0, None, {})
+    first = results[0].search
+    concerns = {result.search.image_id: result.search.concerns for result in results}
+    return Shortlist(
+        candidates=_top(results),
+        confidence=Confidence(first.confidence) if first.confidence else None,
+        observations=first.observations,
+        image_id=first.image_id,
+        concerns={pk: [Concern(code) for code in codes] for pk, codes in concerns.items() if codes},
+    )
+
+
 def _top(results: list[Result]) -> list[Candidate]:
-    """Each implant once, by its best result; `results` come best first."""
+    """Each implant once, by its best result; the word of a search is about its best one."""
     best: dict[int, Result] = {}
     for result in results:
         best.setdefault(result.implant_id, result)
@@ -74,7 +129,7 @@ def _top(results: list[Result]) -> list[Candidate]:
             implant=result.implant,
             reference=result.reference,
             similarity=result.similarity,
-            confidence=result.search.confidence,
+            confidence=result.search.confidence if rank == 1 else None,
             encoder=result.search.encoder.name,
         )
         for rank, result in enumerate(list(best.values())[:TOP], start=1)

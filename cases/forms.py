@@ -9,7 +9,7 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cases.candidates import Candidate
+from cases.candidates import Candidate, Shortlist
 from cases.models import Case, Finding
 from cases.worksheet import Entry, Sheet
 from implants.models import Implant
@@ -48,9 +48,9 @@ class FindingForm(forms.Form):
         label=_("Note on this implant"), required=False, widget=forms.Textarea({"rows": 2})
     )
 
-    def __init__(self, finding: Finding, candidates: list[Candidate], data: Any = None) -> None:
-        self.finding, self.candidates = finding, candidates
-        picked = _picked(finding, candidates)
+    def __init__(self, finding: Finding, shortlist: Shortlist, data: Any = None) -> None:
+        self.finding, self.shortlist = finding, shortlist
+        picked = _picked(finding, shortlist.candidates)
         prefix = f"finding-{finding.pk}"
         super().__init__(
             # A finding that was added meanwhile is not on the sheet that was sent.
@@ -142,7 +142,7 @@ class Desk:
     def __init__(
         self,
         case: Case,
-        findings: list[tuple[Finding, list[Candidate]]],
+        findings: list[tuple[Finding, Shortlist]],
         last_seen: int,
         data: Any = None,
     ) -> None:

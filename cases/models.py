@@ -1,6 +1,7 @@
 """The story of one case: what came, what was found, what was decided, what was answered."""
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import MD5
@@ -8,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
+from implants.doubt import Concern, Confidence
 from implants.fields import RegionField
 from implants.models import DIMENSIONS, Encoder, Implant, ReferenceImage
 from webhooks.models import JotformForm
@@ -152,6 +154,7 @@ class CaseImage(models.Model):
     sha256 = models.CharField(_("SHA-256 of the received bytes"), max_length=64, blank=True)
     width = models.PositiveIntegerField(_("width (px)"), null=True)
     height = models.PositiveIntegerField(_("height (px)"), null=True)
+    colour = models.FloatField(_("colour of the received image"), null=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
@@ -159,6 +162,7 @@ class CaseImage(models.Model):
         ordering = ["pk"]
         verbose_name = _("image of a case")
         verbose_name_plural = _("images of cases")
+        indexes = [models.Index(fields=["sha256"], name="case_images_sha256")]
         constraints = [
             # An address can be longer than an index entry.
             models.UniqueConstraint("case", MD5("url"), name="case_images_case_url_unique"),
@@ -228,14 +232,6 @@ class Finding(models.Model):
 class Search(models.Model):
     """One question to the catalogue: a finding on an image by one encoder; never overwritten."""
 
-    class Confidence(models.TextChoices):
-        """What the similarity means; null while the encoder is not calibrated."""
-
-        HIGH = "high", _("high")
-        MEDIUM = "medium", _("medium")
-        LOW = "low", _("low")
-        OUT_OF_CATALOGUE = "out_of_catalogue", _("probably not in the catalogue")
-
     finding = models.ForeignKey(
         Finding, models.CASCADE, related_name="searches", verbose_name=_("finding")
     )
@@ -249,6 +245,13 @@ class Search(models.Model):
     embedding = VectorField(dimensions=DIMENSIONS)
     confidence = models.CharField(  # noqa: DJ001  # null says "not calibrated"
         _("confidence"), max_length=20, choices=Confidence, null=True, blank=True
+    )
+    observations = models.PositiveIntegerField(_("observations behind the word"), default=0)
+    concerns = ArrayField(
+        models.CharField(max_length=20, choices=Concern),
+        default=list,
+        blank=True,
+        verbose_name=_("what speaks against the image"),
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from cases import delivery, queue
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
+from implants.catalogue import catalogue_changed
 from implants.models import Implant
 
 Kind = CaseEvent.Kind
@@ -139,6 +140,7 @@ def reopen(case: Case, actor: User) -> Case:
     case = Case.objects.get(pk=case.pk)
     record(case, Kind.REOPENED, actor)
     delivery.cancel_queued(case)
+    catalogue_changed()
     if case.images.filter(state=CaseImage.State.WAITING).exists():
         queue.defer_analysis(case)
     return case
@@ -184,6 +186,7 @@ def _decide(case: Case, actor: User, kind: CaseEvent.Kind, **fields: Any) -> Cas
     case = Case.objects.get(pk=case.pk)
     record(case, kind, actor)
     delivery.queue_answer(case)
+    catalogue_changed()  # a decision tells what similarities mean, as a reference does
     return case
 
 

@@ -7,10 +7,14 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Search
-from implants.serializers import ImplantSerializer, ReferenceSerializer
+from cases.candidates import Shortlist
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
+from implants.doubt import Concern, Confidence
+from implants.look_alikes import not_told_apart
+from implants.serializers import ImplantSerializer, LookAlikesSerializer, ReferenceSerializer
 
 _MAX_ID = 2**63 - 1
+_CONCERNS = serializers.ListField(child=serializers.ChoiceField(Concern.choices))
 
 
 def name_of(user: User | None) -> str | None:
@@ -35,9 +39,9 @@ class CandidateSerializer(serializers.Serializer):
     rank = serializers.IntegerField(min_value=1)
     similarity = serializers.FloatField(help_text="1 - cosine distance, -1 to 1.")
     confidence = serializers.ChoiceField(
-        Search.Confidence.choices,
+        Confidence.choices,
         allow_null=True,
-        help_text="Null while the encoder is not calibrated.",
+        help_text="Of the first result alone, the same as the finding's.",
     )
     encoder = serializers.CharField()
     implant = ImplantSerializer()
@@ -52,11 +56,26 @@ class FindingSerializer(serializers.ModelSerializer):
         child=serializers.FloatField(), allow_null=True, help_text="[x, y, width, height], 0 to 1."
     )
     implant = serializers.SerializerMethodField(help_text="What the reviewer chose.")
+    confidence = serializers.SerializerMethodField(
+        help_text="How sure the first result is; null while the encoder is not calibrated."
+    )
+    observations = serializers.SerializerMethodField(
+        help_text="How many comparisons the word of confidence stands on."
+    )
+    concerns = serializers.SerializerMethodField(
+        help_text="What speaks against the images that were searched."
+    )
+    look_alikes = serializers.SerializerMethodField(
+        help_text="The group of the first result, or the one that the two others share."
+    )
     results = serializers.SerializerMethodField()
 
     class Meta:
         model = Finding
-        fields = ["id", "tooth", "image_id", "region", "verdict", "implant", "note", "results"]
+        fields = [
+            "id", "tooth", "image_id", "region", "verdict", "implant", "note", "confidence",
+            "observations", "concerns", "look_alikes", "results",
+        ]  # fmt: skip
 
     @extend_schema_field(ImplantSerializer(allow_null=True))
     def get_implant(self, finding: Finding) -> Any:
@@ -65,19 +84,53 @@ class FindingSerializer(serializers.ModelSerializer):
             return None
         return ImplantSerializer(finding.implant, context=self.context).data
 
+    @extend_schema_field(serializers.ChoiceField(Confidence.choices, allow_null=True))
+    def get_confidence(self, finding: Finding) -> str | None:
+        """The word on the first candidate."""
+        return self._shortlist(finding).confidence
+
+    def get_observations(self, finding: Finding) -> int:
+        """What the word stands on."""
+        return self._shortlist(finding).observations
+
+    @extend_schema_field(_CONCERNS)
+    def get_concerns(self, finding: Finding) -> list[str]:
+        """Each concern once, whichever image it is about."""
+        found = {code for codes in self._shortlist(finding).concerns.values() for code in codes}
+        return [code for code in Concern if code in found]
+
+    @extend_schema_field(LookAlikesSerializer(allow_null=True))
+    def get_look_alikes(self, finding: Finding) -> Any:
+        """What the film leaves open among the candidates."""
+        implants = [found.implant for found in self._shortlist(finding).candidates]
+        found = not_told_apart(implants, self.context["groups"])
+        return LookAlikesSerializer(found).data if found else None
+
     @extend_schema_field(CandidateSerializer(many=True))
     def get_results(self, finding: Finding) -> Any:
         """The finding's candidates, best first."""
-        candidates = self.context["candidates"][finding.pk]
+        candidates = self._shortlist(finding).candidates
         return CandidateSerializer(candidates, many=True, context=self.context).data
+
+    def _shortlist(self, finding: Finding) -> Shortlist:
+        shortlist: Shortlist = self.context["shortlists"][finding.pk]
+        return shortlist
 
 
 class CaseImageSerializer(serializers.ModelSerializer):
     """A file of the submission and what became of it."""
 
+    concerns = serializers.SerializerMethodField(help_text="What speaks against this image.")
+
     class Meta:
         model = CaseImage
-        fields = ["id", "state", "refusal", "width", "height", "created_at"]
+        fields = ["id", "state", "refusal", "width", "height", "concerns", "created_at"]
+
+    @extend_schema_field(_CONCERNS)
+    def get_concerns(self, image: CaseImage) -> list[str]:
+        """Those of all findings that were searched for on it."""
+        concerns: list[str] = self.context["concerns"].get(image.pk, [])
+        return concerns
 
 
 class CaseEventSerializer(serializers.ModelSerializer):
@@ -105,7 +158,8 @@ class DeliverySerializer(serializers.ModelSerializer):
 class CaseSerializer(serializers.ModelSerializer):
     """A case with all that is known of it.
 
-    The context needs `request` and `candidates` (by finding id, see `cases.candidates`).
+    The context needs `request`, `shortlists` (by finding id) and `concerns` (by image id) as
+    `cases.candidates` has them, and the `groups` of look-alikes of all candidates.
     """
 
     form_id = serializers.CharField(source="form.form_id")

@@ -6,7 +6,7 @@ from uuid import UUID
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
-from cases import analysis, delivery, intake, recovery
+from cases import analysis, calibrating, delivery, intake, recovery
 from raiox.common.correlation import correlated
 
 logger = logging.getLogger(__name__)
@@ -65,3 +65,11 @@ def resume_deliveries(timestamp: int) -> None:
 def requeue_lost(timestamp: int) -> None:
     """Ask again for events and cases whose job is gone."""
     recovery.requeue_lost()
+
+
+# Asked for by `implants.catalogue.catalogue_changed`; each hour in case that was lost.
+@app.periodic(cron="23 * * * *")
+@app.task(name="cases.refresh_calibration", queueing_lock="calibration", lock="calibration")
+def refresh_calibration(timestamp: int | None = None) -> None:
+    """Learn anew what similarities mean, where catalogue or decisions have changed."""
+    calibrating.refresh_calibrations()

@@ -1,4 +1,8 @@
-"""Which encoder answers: registering bundles as rows, and changing the active one."""
+"""Which encoder answers: registering bundles as rows, and changing the active one.
+
+Without downtime: `register` the new one, make its vectors beside the old one's
+(`implants.reembedding`), then `switch`, which refuses while a reference would get lost.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,9 +10,10 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from PIL import Image
 
-from implants.catalogue import defer_embedding, without_vector
+from implants.catalogue import catalogue_changed, defer_embedding, without_vector
 from implants.encoders import active
 from implants.encoders.bundle import (
     BUNDLED,
@@ -19,9 +24,17 @@ from implants.encoders.bundle import (
     version_of,
 )
 from implants.encoders.session import EncoderSession, EncodingError
-from implants.models import Encoder
+from implants.models import Encoder, ReferenceVector
 
 _TRIAL_SIDE = 96
+
+
+class IncompleteError(Exception):
+    """References that are found now would not be found by the other encoder."""
+
+    def __init__(self, encoder: Encoder, missing: int) -> None:
+        super().__init__(f"{missing} references have no vector of {encoder.name} yet.")
+        self.missing = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +59,8 @@ def find_bundle(name: str) -> Path:
     raise EncoderUnavailable(f"No encoder “{name}”: neither a known name nor a bundle's folder.")
 
 
-def activate(folder: Path) -> Activation:
-    """Make the bundle in `folder` the one that answers; asks for the vectors that it lacks.
+def register(folder: Path) -> Encoder:
+    """The row of the bundle in `folder`, which need not be active; tried out with one image.
 
     Raises `EncoderUnavailable` for a bundle that can't be loaded; nothing has changed then.
     """
@@ -55,13 +68,44 @@ def activate(folder: Path) -> Activation:
     bundle.check_graph()
     _try_out(bundle)
     with transaction.atomic():
-        encoder = _register(bundle)
-        Encoder.objects.filter(is_active=True).exclude(pk=encoder.pk).update(is_active=False)
-        Encoder.objects.filter(pk=encoder.pk).update(is_active=True)
-        encoder.is_active = True
-        waiting = list(without_vector(encoder.pk).values_list("pk", flat=True))
-        defer_embedding(waiting)
+        return _row_of(bundle)
+
+
+def activate(folder: Path) -> Activation:
+    """Make the bundle in `folder` the one that answers, at once.
+
+    References without a vector of it are not found until the worker, which is asked, has made it.
+    Raises as `register` does.
+    """
+    return switch(register(folder))
+
+
+def switch(encoder: Encoder, *, complete: bool = False) -> Activation:
+    """Make `encoder` the one that answers; asks the worker for the vectors that it lacks.
+
+    With `complete` raises `IncompleteError`, and changes nothing, while it lacks a vector of a
+    reference that is found now.
+    """
+    with transaction.atomic():
+        done = _switch(encoder, complete=complete)
     active.forget()
+    return done
+
+
+def _switch(encoder: Encoder, *, complete: bool) -> Activation:
+    # A vector's foreign key is checked when its transaction commits. With these rows locked that
+    # waits for this one, and finds then that another encoder answers (`embed_for_search`).
+    either = Encoder.objects.filter(Q(is_active=True) | Q(pk=encoder.pk))
+    list(either.select_for_update().order_by("pk"))
+    if complete and (missing := _found_only_now(encoder)):
+        raise IncompleteError(encoder, missing)
+    Encoder.objects.filter(is_active=True).exclude(pk=encoder.pk).update(is_active=False)
+    Encoder.objects.filter(pk=encoder.pk).update(is_active=True)
+    encoder.is_active = True
+    _drop_overwritten(encoder)
+    waiting = list(without_vector(encoder.pk).values_list("pk", flat=True))
+    defer_embedding(waiting)
+    catalogue_changed()
     return Activation(encoder, len(waiting))
 
 
@@ -87,26 +131,37 @@ def _try_out(bundle: EncoderBundle) -> None:
         raise EncoderUnavailable(f"The encoder “{bundle.name}” gives no vectors.") from error
 
 
-def _register(bundle: EncoderBundle) -> Encoder:
+def _found_only_now(encoder: Encoder) -> int:
+    """How many references the active encoder has a vector of, and this one has not."""
+    found = ReferenceVector.objects.filter(encoder__is_active=True).values("reference")
+    return without_vector(encoder.pk).filter(pk__in=found).count()
+
+
+def _drop_overwritten(encoder: Encoder) -> None:
+    """Vectors of what lay in its folder before: nothing can be compared with them any more."""
+    before = Encoder.objects.filter(path=encoder.path).exclude(pk=encoder.pk)
+    ReferenceVector.objects.filter(encoder__in=before).delete()
+
+
+def _row_of(bundle: EncoderBundle) -> Encoder:
     """The row of this bundle. Another content under a known name is another encoder."""
     version, path = version_of(bundle), _stored_path(bundle.path)
     known = Encoder.objects.select_for_update().filter(name=bundle.name).first()
     if known is not None and known.version != version:
-        _retire(known)
+        _rename(known)
         known = None
     if known is None:
         return Encoder.objects.create(name=bundle.name, path=path, version=version)
-    Encoder.objects.filter(pk=known.pk).update(path=path)
+    known.path = path
+    known.save(update_fields=["path"])
     return known
 
 
-def _retire(encoder: Encoder) -> None:
-    """Its bundle is overwritten: the row stays for the searches that name it, without vectors."""
-    encoder.vectors.all().delete()
+def _rename(encoder: Encoder) -> None:
+    """Its name goes to a newer bundle; row and vectors stay, and it answers if it is active."""
     suffix = f" ({encoder.version}, #{encoder.pk})"
     encoder.name = encoder.name[: 100 - len(suffix)] + suffix
-    encoder.is_active = False
-    encoder.save(update_fields=["name", "is_active"])
+    encoder.save(update_fields=["name"])
 
 
 def _stored_path(folder: Path) -> str:

@@ -4,21 +4,24 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from implants.doubt import Doubt
 from implants.encoders.active import ActiveEncoder, active
 from implants.encoders.bundle import EncoderUnavailable
 from implants.encoders.session import EncodingError
+from implants.formats import Busy
+from implants.identification import Identification, identify
+from implants.look_alikes import groups_of, not_told_apart
 from implants.manufacturers import UnknownManufacturer, manufacturer_named
 from implants.models import Implant, Manufacturer, ReferenceImage
 from implants.radiograph import MAX_BYTES, Radiograph, RadiographError, open_radiograph
 from implants.region import Region
-from implants.search import Candidate, search
+from implants.search import Candidate
 from implants.serializers import (
     AnswerSerializer,
     ImplantSerializer,
@@ -60,6 +63,7 @@ class _Answer:
     encoder: str
     reason: str | None
     matches: list[_Match]
+    doubt: Doubt
 
 
 class _QuestionView(ApiMixin):
@@ -73,14 +77,15 @@ class _QuestionView(ApiMixin):
         manufacturer = _manufacturer(question.validated_data.get("manufacturer", ""))
         radiograph = _open(question.validated_data["file"].read())
         encoder = _active()
-        embedding = _embedding(encoder, radiograph, question.validated_data.get("region"))
-        candidates = search(
-            embedding,
-            encoder_id=encoder.encoder_id,
-            manufacturer_id=manufacturer.pk if manufacturer else None,
+        found = _identified(
+            radiograph,
+            encoder,
+            question.validated_data.get("region"),
+            manufacturer.pk if manufacturer else None,
         )
         reason = "no_reference_of_manufacturer" if manufacturer else "empty_catalogue"
-        return _Answer(encoder.name, None if candidates else reason, _matches(candidates))
+        matches = _matches(found.candidates)
+        return _Answer(encoder.name, None if matches else reason, matches, found.doubt)
 
 
 class SearchView(_QuestionView):
@@ -93,10 +98,14 @@ class SearchView(_QuestionView):
     def post(self, request: Request) -> Response:
         """The three implants of the catalogue that a radiograph resembles most."""
         found = self.ask(request)
+        implants = [match.implant for match in found.matches]
         answer = {
             "encoder": found.encoder,
-            "confidence": None,  # no encoder is calibrated yet
+            "confidence": found.doubt.confidence,
+            "observations": found.doubt.observations,
+            "concerns": found.doubt.concerns,
             "reason": found.reason,
+            "look_alikes": not_told_apart(implants, groups_of(implants)),
             "results": found.matches,
         }
         return Response(AnswerSerializer(answer, context={"request": request}).data)
@@ -163,6 +172,8 @@ def _open(data: bytes) -> Radiograph:
         return open_radiograph(data)
     except RadiographError as error:
         raise ApiError(_REFUSALS[error.code], error.code, str(error)) from error
+    except Busy as error:
+        raise ApiError(503, "busy", _("The service is busy: try again in a moment.")) from error
 
 
 def _active() -> ActiveEncoder:
@@ -179,9 +190,14 @@ def _manufacturer(name: str) -> Manufacturer | None:
         raise ApiError(400, "unknown_manufacturer", str(error)) from error
 
 
-def _embedding(encoder: ActiveEncoder, radiograph: Radiograph, region: Region | None) -> np.ndarray:
+def _identified(
+    radiograph: Radiograph,
+    encoder: ActiveEncoder,
+    region: Region | None,
+    manufacturer_id: int | None,
+) -> Identification:
     try:
-        return encoder.session.encode(radiograph.image, region)
+        return identify(radiograph, encoder, region=region, manufacturer_id=manufacturer_id)
     except EncoderUnavailable as error:
         raise _unavailable(error) from error
     except EncodingError as error:

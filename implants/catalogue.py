@@ -1,9 +1,9 @@
-"""The catalogue's references: how a film becomes one, and how its vector is made."""
+"""The catalogue's references: how a film becomes one, and how far its vector has got."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from django.core.files.base import ContentFile
@@ -12,20 +12,13 @@ from django.db import models, transaction
 from django.db.models import Case, Exists, OuterRef, QuerySet, Value, When
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from numpy.typing import NDArray
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.types import JSONValue
 
-from implants.encoders.active import ActiveEncoder, active
-from implants.encoders.session import EncodingError
 from implants.models import Implant, ReferenceImage, ReferenceVector
-from implants.radiograph import (
-    Radiograph,
-    RadiographError,
-    clean_copy,
-    open_radiograph,
-    reopen_copy,
-)
-from implants.region import Region, RegionError
+from implants.radiograph import Radiograph, RadiographError, clean_copy, open_radiograph
+from implants.region import Region
 from raiox.common import correlation
 from raiox.common.jobs import job
 
@@ -36,8 +29,13 @@ COPIES: Final = "referencia/raiox/"
 """Where our own copies lie, so that seeding from `referencia/` never takes them for new films."""
 _PATIENTS_FOLDERS: Final = frozenset({"uploads", "clientes"})
 
+_CALIBRATION_LOCK: Final = "calibration"
+_SETTLING_SECONDS: Final = 30
+"""Changes come in rows: calibrating after the last of them is enough."""
+
 _ENCODING_ERRORS: Final[dict[str, Promise]] = {
     "file_missing": _("The file is gone from storage: upload the radiograph again."),
+    "file_changed": _("The file in storage is another one now: seed it again."),
     "invalid_region": _("The region is not a part of the image: mark it again."),
     "not_encodable": _("The encoder finds nothing to compare on this image."),
 }
@@ -115,9 +113,9 @@ def add_film(implant: Implant, film: Film, *, source_key: str, is_demo: bool = F
     """Add a validated film without asking for its vector (seeding makes them in batches)."""
     refuse_patient_key(source_key)
     refuse_patient_key(film.stored_at)
-    known = implant.references.filter(sha256=film.radiograph.sha256).first()
-    if known is not None:
-        return Added(known, False)
+    known = implant.references.filter(sha256=film.radiograph.sha256)
+    if not film.stored_at and (there := known.first()):
+        return Added(there, False)
     # The file first: no transaction waits for storage, and what a rollback leaves behind is used
     # by the next attempt. Of two who add the same film at once, one gets the other's row.
     return Added(
@@ -126,7 +124,7 @@ def add_film(implant: Implant, film: Film, *, source_key: str, is_demo: bool = F
             sha256=film.radiograph.sha256,
             defaults={
                 "source_key": source_key,
-                "image": _stored_name(implant, film),
+                "image": film.stored_at or store_copy(implant.pk, film.radiograph),
                 "region": None if film.region is None else film.region.to_list(),
                 "diameter_mm": film.diameter_mm,
                 "length_mm": film.length_mm,
@@ -136,11 +134,23 @@ def add_film(implant: Implant, film: Film, *, source_key: str, is_demo: bool = F
     )
 
 
+def store_copy(implant_id: int, film: Radiograph) -> str:
+    """Our copy of a film of this implant in the default storage, made if it is missing: its name.
+
+    Needs no database.
+    """
+    # The name tells the content: what an interrupted attempt left behind is the same film.
+    name = f"{COPIES}{implant_id}/{film.sha256}.png"
+    if default_storage.exists(name):
+        return name
+    return default_storage.save(name, ContentFile(clean_copy(film)))
+
+
 def replace_film(reference: ReferenceImage, film: Film) -> None:
     """The film behind the reference's source key has other content now."""
     refuse_patient_key(film.stored_at)
     reference.sha256 = film.radiograph.sha256
-    reference.image.name = _stored_name(reference.implant, film)
+    reference.image.name = film.stored_at or store_copy(reference.implant_id, film.radiograph)
     with transaction.atomic():
         reference.save(update_fields=["sha256", "image"])
         forget_vectors(reference)
@@ -150,6 +160,7 @@ def forget_vectors(reference: ReferenceImage) -> None:
     """After a change of film or region: what was computed from it before counts no more."""
     reference.vectors.all().delete()
     ReferenceImage.objects.filter(pk=reference.pk).update(encoding_error="")
+    catalogue_changed()
 
 
 def defer_embedding(reference_ids: Iterable[int]) -> None:
@@ -161,35 +172,13 @@ def defer_embedding(reference_ids: Iterable[int]) -> None:
         job("implants.embed_reference").batch_defer(*jobs)
 
 
-def embed_reference(reference_id: int) -> None:
-    """Make the active encoder's vector of a reference, unless it is there (or the row gone).
+def catalogue_changed() -> None:
+    """What the active encoder's answers are drawn from has changed: have them calibrated anew.
 
-    What can't get better by itself is written into `encoding_error`. Raises what may pass:
-    `EncoderUnavailable`, errors of database and storage.
+    Asked for once this transaction is committed. Earlier, a job that is waiting already might run
+    before the change can be seen, and others would wait for this transaction's end.
     """
-    encoder = active()
-    reference = without_vector(encoder.encoder_id).filter(pk=reference_id).first()
-    if reference is not None:
-        embed([reference], encoder)
-
-
-def embed(
-    references: Sequence[ReferenceImage],
-    encoder: ActiveEncoder,
-    films: Mapping[int, Radiograph] = MappingProxyType({}),
-) -> list[ReferenceImage]:
-    """Make and store the vectors of these references; gives back those that failed for good.
-
-    `films`: the films that need not be read from storage, by the reference's id.
-    """
-    loaded, failed = [], []
-    for reference in references:
-        try:
-            film = films.get(reference.pk) or _load(reference)
-            loaded.append((reference, film, _region(reference)))
-        except (RadiographError, FileNotFoundError, RegionError) as error:
-            failed.append(_mark_failed(reference, _error_code(error)))
-    return failed + _encode(loaded, encoder)
+    transaction.on_commit(_ask_for_calibration)
 
 
 def without_vector(encoder_id: int) -> QuerySet[ReferenceImage]:
@@ -218,79 +207,15 @@ def describe_encoding_error(code: str) -> str:
     return str(RadiographError(code)) if code else ""
 
 
-def _stored_name(implant: Implant, film: Film) -> str:
-    """Where the film lies in the default storage: in place, or as our copy made now."""
-    if film.stored_at:
-        return film.stored_at
-    # The name tells the content: what an interrupted attempt left behind is the same film.
-    name = f"{COPIES}{implant.pk}/{film.radiograph.sha256}.png"
-    if default_storage.exists(name):
-        return name
-    return default_storage.save(name, ContentFile(clean_copy(film.radiograph)))
-
-
-def _load(reference: ReferenceImage) -> Radiograph:
-    with default_storage.open(str(reference.image.name)) as file:
-        return reopen_copy(file.read())
-
-
-def _region(reference: ReferenceImage) -> Region | None:
-    return None if reference.region is None else Region.from_list(reference.region)
-
-
-def _error_code(error: Exception) -> str:
-    if isinstance(error, RadiographError):
-        return error.code
-    return "file_missing" if isinstance(error, FileNotFoundError) else "invalid_region"
-
-
-_Loaded = tuple[ReferenceImage, Radiograph, Region | None]
-
-
-def _encode(loaded: list[_Loaded], encoder: ActiveEncoder) -> list[ReferenceImage]:
-    """Encode in one batch; if that fails, one by one, so that one bad film spoils no other."""
-    if not loaded:
-        return []
-    try:
-        vectors = encoder.session.encode_batch([(film.image, part) for _, film, part in loaded])
-    except EncodingError:
-        if len(loaded) == 1:
-            return [_mark_failed(loaded[0][0], "not_encodable")]
-        return [failed for item in loaded for failed in _encode([item], encoder)]
-    _store_vectors([reference for reference, _, _ in loaded], vectors, encoder.encoder_id)
-    return []
-
-
-def _mark_failed(reference: ReferenceImage, code: str) -> ReferenceImage:
-    reference.encoding_error = code
-    reference.save(update_fields=["encoding_error"])
-    return reference
-
-
-def _store_vectors(references: list[ReferenceImage], vectors: NDArray, encoder_id: int) -> None:
-    """Store the vectors of those references whose film and region are still the encoded ones."""
-    ids = [reference.pk for reference in references]
-    with transaction.atomic():
-        stored = ReferenceImage.objects.select_for_update().in_bulk(ids)
-        current = [
-            (reference, vector)
-            for reference, vector in zip(references, vectors, strict=True)
-            if reference.pk in stored and _film(stored[reference.pk]) == _film(reference)
-        ]
-        ReferenceVector.objects.bulk_create(
-            [
-                ReferenceVector(reference=reference, encoder_id=encoder_id, embedding=vector)
-                for reference, vector in current
-            ],
-            update_conflicts=True,
-            unique_fields=["reference", "encoder"],
-            update_fields=["embedding"],
-        )
-        done = [reference.pk for reference, _ in current]
-        ReferenceImage.objects.filter(pk__in=done).exclude(encoding_error="").update(
-            encoding_error=""
-        )
-
-
-def _film(reference: ReferenceImage) -> tuple[str, list[float] | None]:
-    return reference.sha256, reference.region
+def _ask_for_calibration() -> None:
+    """One waiting job is enough; one that runs already may have missed the change."""
+    if ProcrastinateJob.objects.filter(queueing_lock=_CALIBRATION_LOCK, status="todo").exists():
+        return
+    refresh = job(
+        "cases.refresh_calibration",
+        queueing_lock=_CALIBRATION_LOCK,
+        schedule_in={"seconds": _SETTLING_SECONDS},
+    )
+    # Somebody else may ask at the same moment. What fails then must not take a transaction with it.
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        refresh.defer()

@@ -5,12 +5,20 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-ACCEPTED = "image/jpeg,image/png,image/webp,image/tiff"
+from implants.models import Implant
+
+ACCEPTED = (
+    "image/jpeg,image/png,image/webp,image/tiff,image/heic,image/heif,.heic,.heif,"
+    "application/dicom,.dcm,application/pdf"
+)
 
 
 class _ManyFilesInput(forms.ClearableFileInput):
@@ -45,11 +53,26 @@ class DiametersField(SimpleArrayField):
         return "; ".join(number_format(size) for size in sizes)
 
 
+class _GroupInput(AdminTextInputWidget):
+    """Proposes the groups that there are: with a letter less it would be another group."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """The field, and the list that the browser proposes from."""
+        field = super().render(name, value, {**(attrs or {}), "list": f"{name}-known"}, renderer)
+        known = Implant.objects.exclude(look_alike_group="").order_by("look_alike_group")
+        groups = known.values_list("look_alike_group").distinct()
+        options = format_html_join("", '<option value="{}"></option>', groups)
+        return field + format_html('<datalist id="{}-known">{}</datalist>', name, options)
+
+
 class ImplantForm(forms.ModelForm):
     """An implant's attributes, and radiographs that are to become its references.
 
     The admin says which fields there are.
     """
+
+    class Meta:
+        widgets = {"look_alike_group": _GroupInput}
 
     aliases = SimpleArrayField(
         forms.CharField(max_length=120),
@@ -65,7 +88,8 @@ class ImplantForm(forms.ModelForm):
         required=False,
         widget=_ManyFilesInput(attrs={"accept": ACCEPTED}),
         help_text=_(
-            "Several at once, up to 100: JPEG, PNG, WebP or TIFF, each up to 5 MB. They are kept "
-            "without metadata; make sure that no patient's name is in the picture."
+            "Several at once, up to 100: JPEG, PNG, WebP, TIFF, HEIC, DICOM or PDF (its first "
+            "page), each up to 5 MB. They are kept without metadata; make sure that no patient's "
+            "name is in the picture."
         ),
     )

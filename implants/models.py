@@ -3,10 +3,12 @@
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
-from pgvector.django import HnswIndex, VectorField
+from pgvector.django import HalfVectorField, HnswIndex, VectorField
 
 from implants.fields import RegionField
 
@@ -175,6 +177,7 @@ class Encoder(models.Model):
     version = models.CharField(_("version"), max_length=50, blank=True)
     is_active = models.BooleanField(_("active"), default=False)
     calibration = models.JSONField(_("calibration"), null=True, blank=True)
+    quality = models.JSONField(_("quality on the catalogue"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
@@ -213,11 +216,14 @@ class ReferenceVector(models.Model):
         ]
         indexes = [
             HnswIndex(
-                name="reference_vectors_hnsw",
-                fields=["embedding"],
-                m=16,
-                ef_construction=64,
-                opclasses=["vector_cosine_ops"],
+                # In half precision: what it finds is compared again in full (`implants.search`).
+                OpClass(
+                    Cast("embedding", HalfVectorField(dimensions=DIMENSIONS)),
+                    name="halfvec_cosine_ops",
+                ),
+                name="reference_vectors_half_hnsw",
+                m=48,
+                ef_construction=128,
             )
         ]
 

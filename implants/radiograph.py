@@ -4,7 +4,8 @@ import hashlib
 import io
 import math
 import struct
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,27 +14,38 @@ from django.utils.translation import gettext_lazy as _
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.Image import Transpose
 
+from implants.formats import MAX_PIXELS, Unreadable
+from implants.formats.apart import read_apart
+from implants.formats.colour import hue_variation
+
 MAX_BYTES: Final = 5 * 1024 * 1024
-MAX_PIXELS: Final = 40_000_000
 MIN_CONTRAST: Final = 8
 """Gray levels between the darkest and the lightest pixel: with fewer there is no picture."""
 MIN_SIDE: Final = 64
 """An implant on a film of fewer pixels a side has no threads left to compare."""
 
-# Pillow's readers that we open the door to.
+_COLOUR_SIDE: Final = 64
+
+# Pillow's readers that we open the door to, and the one for what `formats` hands over.
 _READERS: Final = ("JPEG", "PNG", "WEBP", "TIFF")
+_HANDED_OVER: Final = ("PPM",)
+
+# What is read apart, by (offset, signature); an HEIC says in its brand what is in it.
+_APART: Final = (
+    ("DICOM", 128, b"DICM"),
+    ("PDF", 0, b"%PDF-"),
+    *(("HEIC", 4, b"ftyp" + brand) for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1")),
+)
 
 # Pictures and documents that we know but do not take: (offset, signature).
 _NOT_TAKEN: Final = (
     (0, b"GIF8"),
     (0, b"BM"),
-    (0, b"%PDF-"),
     (0, b"8BPS"),
     (0, b"\x00\x00\x01\x00"),
     (0, b"\x00\x00\x00\x0cjP  "),
     (0, b"\xff\x4f\xff\x51"),
     (4, b"ftyp"),
-    (128, b"DICM"),
 )
 
 # What Pillow's readers raise on damaged files, beside OSError.
@@ -64,7 +76,10 @@ _WHITE_IS_ZERO: Final = 0
 _MESSAGES: Final[dict[str, Promise]] = {
     "too_large": _("The image is larger than 5 MiB or 40 megapixels."),
     "not_an_image": _("The file is not an image, it is damaged, or there is nothing on it."),
-    "unsupported_format": _("This format is not accepted: send JPEG, PNG, WebP or TIFF."),
+    "unsupported_format": _(
+        "This file can't be read: send JPEG, PNG, WebP, TIFF, HEIC, a DICOM of one film or a PDF "
+        "without a password."
+    ),
     "too_small": _("The image is too small: at least 64 pixels on each side are needed."),
 }
 
@@ -88,8 +103,9 @@ class RadiographError(Exception):
 class Radiograph:
     """A validated film: upright, 8-bit grayscale (mode "L"), nothing but pixels.
 
-    `format` is the received one ("JPEG", "PNG", "WEBP", "TIFF"), `sha256` that of the received
-    bytes.
+    `format` is the received one ("JPEG", "PNG", "WEBP", "TIFF", "HEIC", "DICOM", "PDF"), `sha256`
+    that of the received bytes. `colour` is how colourful those were, 0 to 1 (a radiograph has
+    nearly none), or None where it is not known.
     """
 
     image: Image.Image
@@ -97,6 +113,7 @@ class Radiograph:
     height: int
     format: str
     sha256: str
+    colour: float | None
 
 
 def open_radiograph(data: bytes) -> Radiograph:
@@ -109,36 +126,57 @@ def open_radiograph(data: bytes) -> Radiograph:
     return _read(data)
 
 
-def reopen_copy(data: bytes) -> Radiograph:
+def reopen_copy(data: bytes, *, colour: float | None = None) -> Radiograph:
     """The film in a copy that `clean_copy` made; `sha256` is the copy's.
+
+    `colour` is the original's, as it was kept beside the copy: the copy has lost it.
 
     A PNG can outgrow the limit that its original kept: a received film must not be refused when
     it is read again, so only the pixels are counted here.
     """
-    return _read(data)
+    return replace(_read(data), colour=colour)
 
 
 def clean_copy(radiograph: Radiograph) -> bytes:
     """The film as PNG, lossless and without metadata: no name, place, camera or date."""
     buffer = io.BytesIO()
-    radiograph.image.save(buffer, "PNG", compress_level=4)
+    # Half the time of zlib's default strategy, and no larger: on a film hardly anything repeats.
+    radiograph.image.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
 def _read(data: bytes) -> Radiograph:
-    with _open(data) as source:
-        _check_size(source)
-        image = _decode(source)
-        # An MPO is a JPEG with more pictures behind the first.
-        kind = "JPEG" if source.format == "MPO" else str(source.format)
+    kind = _read_apart_as(data)
+    if kind:
+        image, colour = _through_another_process(kind, data)
+    else:
+        with _open(data, _READERS) as source:
+            _check_size(source)
+            image, colour = _decode(source), _colour(data, source)
+            # An MPO is a JPEG with more pictures behind the first.
+            kind = "JPEG" if source.format == "MPO" else str(source.format)
     digest = hashlib.sha256(data).hexdigest()
-    return Radiograph(image, image.width, image.height, kind, digest)
+    return Radiograph(image, image.width, image.height, kind, digest, colour)
 
 
-def _open(data: bytes) -> Image.Image:
+def _read_apart_as(data: bytes) -> str | None:
+    return next((kind for kind, at, mark in _APART if data.startswith(mark, at)), None)
+
+
+def _through_another_process(kind: str, data: bytes) -> tuple[Image.Image, float]:
+    try:
+        pixels = read_apart(kind, data)
+    except Unreadable as error:
+        raise RadiographError(error.code) from None
+    with _open(pixels.pgm, _HANDED_OVER) as source:
+        _check_size(source)
+        return _decode(source), pixels.colour
+
+
+def _open(data: bytes, readers: tuple[str, ...]) -> Image.Image:
     """Reads the header only. Pillow warns of large images; under `-W error` that is a refusal."""
     try:
-        return Image.open(io.BytesIO(data), formats=_READERS)
+        return Image.open(io.BytesIO(data), formats=readers)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise RadiographError("too_large") from None
     except UnidentifiedImageError:
@@ -157,6 +195,19 @@ def _check_size(source: Image.Image) -> None:
         raise RadiographError("too_large")
     if min(source.size) < MIN_SIDE:
         raise RadiographError("too_small")
+
+
+def _colour(data: bytes, source: Image.Image) -> float:
+    """The hue variation of a decoded image."""
+    if source.format not in ("JPEG", "MPO"):
+        return hue_variation(source)
+    # Of a JPEG only the brightness was decoded. A small copy of its colours costs little.
+    try:
+        with Image.open(io.BytesIO(data), formats=_READERS) as again:
+            again.draft("RGB", (_COLOUR_SIDE, _COLOUR_SIDE))
+            return 0.0 if again.mode == "L" else hue_variation(again)
+    except _DAMAGED:
+        raise RadiographError("not_an_image") from None
 
 
 def _decode(source: Image.Image) -> Image.Image:

@@ -46,6 +46,21 @@ class Region:
         """`[x, y, width, height]`, as it is stored."""
         return [self.x, self.y, self.width, self.height]
 
+    def padded(self, context: float, width: int, height: int) -> Self:
+        """The region with the same margin on all sides, within an image of this size in pixels.
+
+        The margin is `context` of its longer side: an implant is long and thin, and what a slip of
+        the hand cuts off or adds is as wide beside it as it is above.
+        """
+        margin = context * max(self.width * width, self.height * height)
+        across, along = margin / width, margin / height
+        left, top = max(0.0, self.x - across), max(0.0, self.y - along)
+        right = min(1.0, self.x + self.width + across)
+        bottom = min(1.0, self.y + self.height + along)
+        # Rounding must not make it narrower than it was: the narrowest would be refused.
+        wide, high = max(self.width, right - left), max(self.height, bottom - top)
+        return type(self)(left, top, wide, high)
+
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom in pixels: every pixel that the region touches."""
         right = min(width, math.ceil((self.x + self.width) * width - _ROUNDING))

@@ -1,10 +1,12 @@
 """Search: the implants whose references look most like a radiograph.
 
-Exact up to `EXACT_SEARCH_LIMIT` references, by the HNSW index above it. An implant scores as its
-best reference, so that one with 200 references does not push the others out.
+Exact up to `EXACT_SEARCH_LIMIT` references, by the HNSW index above it. The index holds vectors in
+half precision, which is quicker; whatever it finds is compared again in full, so each similarity is
+that of the vectors themselves. An implant scores as its best reference, so that one with 200
+references does not push the others out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,12 +17,15 @@ from pgvector import Vector
 
 from implants.models import DIMENSIONS
 
-# The index is asked for this many neighbours at a time: more costs time, fewer loses right ones.
-EF_SEARCH = 200
-_PAGE = 100
-_CURSOR = "nearest_references"
+# So many references are taken to find k implants among, then more: an implant may have hundreds.
+_PAGES = (100, 1000)
+# The index looks for this many neighbours at once (pgvector takes 1000 at most): more costs time,
+# fewer loses right ones. Those of another encoder or manufacturer don't count: it goes on until it
+# has met `_LOOKED_AT` for each row of a page.
+EF_SEARCH = 800
+_LOOKED_AT = EF_SEARCH // _PAGES[0]
 
-# Each vector has its reference; LEFT lets the planner drop the join where rows are only counted.
+# Each vector has its reference; LEFT lets the planner drop the join where nothing is asked of it.
 _ALL = """
 FROM reference_vectors v
 LEFT JOIN reference_images r ON r.id = v.reference_id
@@ -30,31 +35,39 @@ _OF_MANUFACTURER = """
 AND r.implant_id IN (SELECT id FROM implants WHERE manufacturer_id = %(manufacturer_id)s)
 """
 
-# Sorting by implant first keeps the planner from answering out of the (approximate) index.
+# The implants are looked up for the nearest references only. The index is of another expression:
+# this order can't come from it.
 _EXACT = """
-SELECT implant_id, reference_id, distance FROM (
-    SELECT DISTINCT ON (r.implant_id)
-        r.implant_id, r.id AS reference_id, v.embedding <=> %(query)s::vector AS distance
+SELECT r.implant_id, n.reference_id, n.distance FROM (
+    SELECT v.reference_id, v.embedding <=> %(query)s::vector AS distance
     {matching}
-    ORDER BY r.implant_id, distance, r.id
-) AS best
-ORDER BY distance, implant_id
-LIMIT %(k)s
+    ORDER BY distance, v.reference_id
+    LIMIT %(limit)s
+) AS n
+JOIN reference_images r ON r.id = n.reference_id
 """
-_NEAREST = """
-SELECT r.implant_id, r.id AS reference_id, v.embedding <=> %(query)s::vector AS distance
-{matching}
-ORDER BY v.embedding <=> %(query)s::vector
+_BY_INDEX = """
+SELECT r.implant_id, n.reference_id, n.distance FROM (
+    SELECT looked_at.reference_id, looked_at.embedding <=> %(query)s::vector AS distance FROM (
+        SELECT v.reference_id, v.embedding
+        {matching}
+        ORDER BY v.embedding::halfvec({dimensions}) <=> %(query)s::halfvec({dimensions})
+        LIMIT %(looked_at)s
+    ) AS looked_at
+    ORDER BY distance, looked_at.reference_id
+    LIMIT %(limit)s
+) AS n
+JOIN reference_images r ON r.id = n.reference_id
 """
-# The rows leave the index by distance, strictly. Without sequential scans and sorts, no plan but
-# the index's is left (a hash join would need a sort behind it).
+# Without sequential scans and sorts, no plan but the index's is left (a hash join would need a sort
+# behind it). The order may be slightly wrong between batches: all rows are compared again.
 _INDEX_SETTINGS = {
-    "hnsw.iterative_scan": "strict_order",
+    "hnsw.iterative_scan": "relaxed_order",
     "hnsw.ef_search": str(EF_SEARCH),
+    "hnsw.max_scan_tuples": "20000",
     "enable_seqscan": "off",
     "enable_sort": "off",
     "enable_bitmapscan": "off",
-    "hnsw.max_scan_tuples": "5000",
 }
 
 
@@ -73,26 +86,33 @@ class _Row(NamedTuple):
     distance: float
 
 
+_Nearest = Callable[[int], list[_Row]]
+
+
 def search(
-    embedding: np.ndarray, *, encoder_id: int, k: int = 3, manufacturer_id: int | None = None
+    embedding: np.ndarray,
+    *,
+    encoder_id: int,
+    k: int = 3,
+    manufacturer_id: int | None = None,
+    exact_limit: int | None = None,
 ) -> list[Candidate]:
     """The `k` distinct implants nearest to `embedding`, best first; fewer when there are fewer.
 
     `embedding` has shape (512,) and comes from the encoder `encoder_id`, whose vectors alone are
-    compared. Equal distances are ordered by id. Raises `ValueError` for anything else than 512
-    finite numbers that aren't all zero.
+    compared. Equal distances are ordered by id. `exact_limit` replaces `EXACT_SEARCH_LIMIT`.
+    Raises `ValueError` for anything else than 512 finite numbers that aren't all zero.
     """
     query = {
         "query": _as_text(embedding),
         "encoder_id": encoder_id,
         "manufacturer_id": manufacturer_id,
-        "k": k,
     }
     matching = _ALL if manufacturer_id is None else _ALL + _OF_MANUFACTURER
-    rows = [] if _few_enough(matching, query) else _by_index(matching, query)
-    # The index gives up after `hnsw.max_scan_tuples`: too few implants may mean "not looked".
-    if len(rows) < k:
-        rows = _exactly(matching, query)
+    limit = settings.EXACT_SEARCH_LIMIT if exact_limit is None else exact_limit
+    rows = None if _few_enough(matching, query, limit) else _by_index(matching, query, k)
+    if rows is None:
+        rows = _exactly(matching, query, k)
     return [Candidate(row.implant_id, row.reference_id, 1 - row.distance) for row in rows]
 
 
@@ -103,9 +123,8 @@ def _as_text(embedding: np.ndarray) -> str:
     return Vector(vector).to_text()
 
 
-def _few_enough(matching: str, query: dict[str, Any]) -> bool:
-    """Whether no more than `EXACT_SEARCH_LIMIT` references are in question."""
-    limit = settings.EXACT_SEARCH_LIMIT
+def _few_enough(matching: str, query: dict[str, Any], limit: int) -> bool:
+    """Whether no more than `limit` references are in question."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT count(*) FROM (SELECT 1 {matching} LIMIT %(limit)s) AS counted",  # noqa: S608  # constants
@@ -114,49 +133,61 @@ def _few_enough(matching: str, query: dict[str, Any]) -> bool:
         return bool(cursor.fetchone()[0] <= limit)
 
 
-def _exactly(matching: str, query: dict[str, Any]) -> list[_Row]:
+def _exactly(matching: str, query: dict[str, Any], k: int) -> list[_Row]:
+    def nearest(limit: int | None) -> list[_Row]:
+        return _rows(_EXACT.format(matching=matching), {**query, "limit": limit})
+
+    found = _first_complete(nearest, k)
+    return _best_of_each(nearest(None))[:k] if found is None else found
+
+
+def _by_index(matching: str, query: dict[str, Any], k: int) -> list[_Row] | None:
+    """None: the index did not get far enough to tell."""
+    statement = _BY_INDEX.format(matching=matching, dimensions=DIMENSIONS)
+
+    def nearest(limit: int) -> list[_Row]:
+        looked_at = limit * _LOOKED_AT
+        return _rows(statement, {**query, "limit": limit, "looked_at": looked_at})
+
+    # Rolled back, so that the planner's settings end here, in a caller's transaction too.
+    with transaction.atomic():
+        _set_for_index()
+        found = _first_complete(nearest, k)
+        transaction.set_rollback(True)
+    # It gives up after `hnsw.max_scan_tuples`: too few implants may mean "not looked".
+    return None if found is None or len(found) < k else found
+
+
+def _set_for_index() -> None:
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(_INDEX_SETTINGS))
     with connection.cursor() as cursor:
-        cursor.execute(_EXACT.format(matching=matching), query)
+        values = [part for pair in _INDEX_SETTINGS.items() for part in pair]
+        cursor.execute(f"SELECT {calls}", values)
+
+
+def _rows(statement: str, parameters: dict[str, Any]) -> list[_Row]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
         return [_Row(*row) for row in cursor.fetchall()]
 
 
-def _by_index(matching: str, query: dict[str, Any]) -> list[_Row]:
-    # Rolled back, so that the planner's settings end here, in a caller's transaction too.
-    with transaction.atomic():
-        best = _best_of_each(_nearest(matching, query), query["k"])
-        transaction.set_rollback(True)
-    return best
+def _first_complete(nearest: _Nearest, k: int) -> list[_Row] | None:
+    """The `k` best implants out of the first page that holds them surely; None if none does.
 
-
-def _nearest(matching: str, query: dict[str, Any]) -> Iterator[_Row]:
-    """References by growing distance, read from the index page by page."""
-    with connection.cursor() as cursor:
-        for name, value in _INDEX_SETTINGS.items():
-            cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
-        nearest = _NEAREST.format(matching=matching)
-        cursor.execute(f"DECLARE {_CURSOR} NO SCROLL CURSOR FOR {nearest}", query)
-        while page := _next_page(cursor):
-            yield from (_Row(*row) for row in page)
-
-
-def _next_page(cursor: Any) -> list[tuple[int, int, float]]:
-    cursor.execute(f"FETCH {_PAGE} FROM {_CURSOR}")
-    return list(cursor.fetchall())
-
-
-def _best_of_each(rows: Iterator[_Row], k: int) -> list[_Row]:
-    """The best row of the `k` best implants.
-
-    Reads on while rows are as near as the last of them: the index orders equal distances
-    arbitrarily, we do by id.
+    A row behind the page could be as near as its last one, and have the lower id.
     """
+    for limit in _PAGES:
+        rows = nearest(limit)
+        best = _best_of_each(rows)[:k]
+        farthest = max((row.distance for row in rows), default=0.0)
+        if len(rows) < limit or (len(best) == k and best[-1].distance < farthest):
+            return best
+    return None
+
+
+def _best_of_each(rows: list[_Row]) -> list[_Row]:
+    """The nearest row of each implant, nearest first; equal distances by id."""
     best: dict[int, _Row] = {}
-    farthest = -1.0
-    for row in rows:
-        if len(best) >= k and row.distance > farthest:
-            break
-        known = best.get(row.implant_id)
-        if known is None or (row.distance, row.reference_id) < (known.distance, known.reference_id):
-            best[row.implant_id] = row
-        farthest = row.distance
-    return sorted(best.values(), key=lambda row: (row.distance, row.implant_id))[:k]
+    for row in sorted(rows, key=lambda row: (row.distance, row.reference_id)):
+        best.setdefault(row.implant_id, row)
+    return sorted(best.values(), key=lambda row: (row.distance, row.implant_id))

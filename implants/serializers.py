@@ -10,6 +10,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from implants.doubt import Concern, Confidence
 from implants.links import reference_image_url
 from implants.models import Implant, ReferenceImage
 from implants.region import Region, RegionError
@@ -95,19 +96,47 @@ class MatchSerializer(serializers.Serializer):
     reference = ReferenceSerializer()
 
 
+class LookAlikeSerializer(serializers.ModelSerializer):
+    """An implant of a group of look-alikes, by name."""
+
+    manufacturer = serializers.CharField(source="manufacturer.name")
+
+    class Meta:
+        model = Implant
+        fields = ["id", "name", "manufacturer", "is_demo"]
+
+
+class LookAlikesSerializer(serializers.Serializer):
+    """Implants that the film can't tell apart: candidates first, then others of the catalogue."""
+
+    group = serializers.CharField()
+    implants = LookAlikeSerializer(many=True)
+
+
 class AnswerSerializer(serializers.Serializer):
     """What the catalogue says to a radiograph."""
 
     encoder = serializers.CharField(help_text="Which encoder compared.")
     confidence = serializers.ChoiceField(
-        ["high", "medium", "low", "out_of_catalogue"],
+        Confidence.choices,
         allow_null=True,
-        help_text="Null while the encoder is not calibrated.",
+        help_text="Of the first result. Null while there are too few observations to calibrate.",
+    )
+    observations = serializers.IntegerField(
+        min_value=0, help_text="How many films whose implant is known stand behind the confidence."
+    )
+    concerns = serializers.ListField(
+        child=serializers.ChoiceField(Concern.choices),
+        help_text="Why the image may be no radiograph of an implant; with one it is never sure.",
     )
     reason = serializers.ChoiceField(
         ["empty_catalogue", "no_reference_of_manufacturer"],
         allow_null=True,
         help_text="Why there are no results.",
+    )
+    look_alikes = LookAlikesSerializer(
+        allow_null=True,
+        help_text="The group of the first candidate, or the one that the two others share.",
     )
     results = MatchSerializer(many=True)
 
@@ -146,7 +175,9 @@ class _FilmField(serializers.FileField):
 class QuestionSerializer(serializers.Serializer):
     """A radiograph, the part of it that counts, and whose implants are in question."""
 
-    file = _FilmField(allow_empty_file=True, help_text="JPEG, PNG, WebP or TIFF, 5 MiB at most.")
+    file = _FilmField(
+        allow_empty_file=True, help_text="JPEG, PNG, WebP, TIFF, HEIC, DICOM or PDF, 5 MiB at most."
+    )
     region = RegionFormField(
         required=False,
         help_text="The part that shows the implant, in fractions (0-1) of the upright image.",

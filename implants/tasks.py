@@ -7,7 +7,7 @@ from django.db import InterfaceError, OperationalError
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from implants import catalogue
+from implants import embedding
 from implants.encoders.bundle import EncoderUnavailable
 from raiox.common import correlation
 
@@ -29,4 +29,4 @@ _MAY_PASS: Final = (
 def embed_reference(*, reference_id: int, correlation_id: str = "") -> None:
     """Make the active encoder's vector of one reference."""
     with correlation.correlated(correlation_id):
-        catalogue.embed_reference(reference_id)
+        embedding.embed_reference(reference_id)

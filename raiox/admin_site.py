@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -64,6 +65,12 @@ class RaioxAdminSite(admin.AdminSite):
                 ).count(),
             }
         return super().index(request, context)
+
+    def get_urls(self) -> list[Any]:
+        """The page on quality beside Django's own."""
+        from cases.admin.quality import quality
+
+        return [path("quality/", self.admin_view(quality), name="quality"), *super().get_urls()]
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """What the search fields for related objects ask."""

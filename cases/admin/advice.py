@@ -4,6 +4,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import Case, CaseImage
+from implants.doubt import Concern
 
 Problem, Refusal = Case.Problem, CaseImage.Refusal
 
@@ -31,12 +32,32 @@ PROBLEM_ADVICE: dict[str, Promise] = {
 REFUSAL_ADVICE: dict[str, Promise] = {
     Refusal.TOO_LARGE: _("Files of up to 5 MB are taken. The dentist can send a smaller one."),
     Refusal.NOT_AN_IMAGE: _("The file is damaged, or it is no picture at all."),
-    Refusal.UNSUPPORTED_FORMAT: _("JPEG, PNG, WebP and TIFF are taken. A PDF, for one, is not."),
+    Refusal.UNSUPPORTED_FORMAT: _(
+        "JPEG, PNG, WebP, TIFF, HEIC, DICOM of one film and PDF without a password are taken; some "
+        "compressions inside a DICOM are not. The dentist can export the film as JPEG or PNG."
+    ),
     Refusal.TOO_SMALL: _("There are too few pixels to see the threads of an implant."),
     Refusal.HOST_NOT_ALLOWED: _("The address does not belong to Jotform; it was not opened."),
     Refusal.DOWNLOAD_FAILED: _("Jotform did not give the file. Analyse again to try once more."),
     Refusal.LOGIN_REQUIRED: _(
         "The form shows its files to logged-in people only. Whoever looks after the system can "
         "change that in Jotform; then analyse again."
+    ),
+}
+CONCERN_ADVICE: dict[str, Promise] = {
+    Concern.PHOTOGRAPH: _(
+        "A photograph of a screen or of a film on the light box distorts what is compared. Trust "
+        "your eyes more than the candidates, or ask for the radiograph's own file."
+    ),
+    Concern.DOCUMENT: _(
+        "The candidates mean little if it is a form or a report. If there is no radiograph on it, "
+        "reject the case and ask for one."
+    ),
+    Concern.CONTACT_SHEET: _(
+        "The whole sheet was compared, not the film of this tooth. Ask the dentist for that film "
+        "alone."
+    ),
+    Concern.NO_IMPLANT: _(
+        "Look whether there is one. If there is none, the candidates mean nothing: reject the case."
     ),
 }

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import CaseEvent, Delivery, Result, Search
+from implants.doubt import Concern
 from raiox.common.audit import ReadOnlyAdmin
 
 
@@ -32,11 +33,17 @@ class _BehindTheScenes(ReadOnlyAdmin):
 class SearchAdmin(_BehindTheScenes):
     """Questions to the catalogue."""
 
-    list_display = ("id", "case", "image", "encoder", "confidence", "created_at")
+    list_display = (
+        "id", "case", "image", "encoder", "confidence", "observations", "concern_labels",
+        "created_at",
+    )  # fmt: skip
     list_filter = ("encoder", "confidence")
     search_fields = ("=finding__case__id",)
     list_select_related = ("finding__case", "image__case", "encoder")
-    fields = ("case", "finding", "image", "region", "encoder", "confidence", "created_at")
+    fields = (
+        "case", "finding", "image", "region", "encoder", "confidence", "observations",
+        "concern_labels", "created_at",
+    )  # fmt: skip
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Search]:
@@ -48,6 +55,11 @@ class SearchAdmin(_BehindTheScenes):
     def case(self, search: Search) -> SafeString:
         """The case's page."""
         return case_link(search.finding.case_id)
+
+    @admin.display(description=_("what speaks against the image"), empty_value="—")
+    def concern_labels(self, search: Search) -> str:
+        """The concerns in words."""
+        return ", ".join(str(Concern(code).label) for code in search.concerns)
 
 
 @admin.register(Result)

@@ -8,7 +8,7 @@ from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from cases.candidates import candidates_of
+from cases.candidates import shortlists_of
 from cases.models import Case, CaseImage
 from cases.waiting import is_postponed, is_undelivered, is_waiting
 
@@ -16,7 +16,7 @@ WAITING = "waiting"
 
 
 class CaseList(ChangeList):
-    """Adds `suggestions` (the best candidate of each finding that has one) and `is_undelivered`."""
+    """Adds `shortlists` (of each finding that has candidates) and `is_undelivered`."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Load the page's rows at once, then everything that their columns need."""
@@ -24,13 +24,13 @@ class CaseList(ChangeList):
         cases: Any = list(self.result_list)
         images = CaseImage.objects.only("pk", "case", "state", "refusal")
         prefetch_related_objects(cases, Prefetch("images", queryset=images), "findings")
-        found = candidates_of([finding for case in cases for finding in case.findings.all()])
+        found = shortlists_of([finding for case in cases for finding in case.findings.all()])
         shown = Case.objects.filter(is_undelivered(), pk__in=[case.pk for case in cases])
         undelivered = set(shown.values_list("pk", flat=True))
         for case in cases:
             case.is_undelivered = case.pk in undelivered
-            tops = [found[finding.pk][:1] for finding in case.findings.all()]
-            case.suggestions = [top[0] for top in tops if top]
+            shortlists = [found[finding.pk] for finding in case.findings.all()]
+            case.shortlists = [shortlist for shortlist in shortlists if shortlist.candidates]
         self.result_list = cases
 
 

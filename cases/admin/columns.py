@@ -10,13 +10,17 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from cases.candidates import Shortlist, concerns_by_image
 from cases.models import Case, CaseImage
+from cases.templatetags.ages import how_long_ago
+from implants.doubt import Concern, Confidence
 
 # The list gives each case more than the model has, see cases.admin.changelist.
 Row = Any
+_BADGE = '<span class="rx-badge {}">{}</span>'
 
 
 class Columns:
@@ -41,43 +45,55 @@ class Columns:
         below = " · ".join(filter(None, [str(case), case.patient]))
         return format_html('{}<small class="rx-quiet">{}</small>', name, below)
 
-    @admin.display(description=_("age"), ordering="created_at")
+    @admin.display(description=_("received"), ordering="created_at")
     def age(self, case: Case) -> SafeString:
         """How long ago the case came; the exact time on hovering."""
         return format_html(
             '<time datetime="{}" title="{}">{}</time>',
             case.created_at.isoformat(),
             date_format(timezone.localtime(case.created_at), "SHORT_DATETIME_FORMAT"),
-            timesince(case.created_at, depth=1),
+            how_long_ago(case.created_at),
         )
 
     @admin.display(description=_("first suggestion"), empty_value="—")
     def suggestion(self, case: Row) -> SafeString | None:
-        """The best candidate of each finding with its similarity."""
-        lines = [
-            (
-                floatformat(found.similarity, 2),
-                found.implant,
-                format_html('<span class="rx-badge rx-demo">{}</span> ', _("demo"))
-                if found.implant.is_demo
-                else "",
-            )
-            for found in case.suggestions
-        ]
-        line = '<span class="rx-suggestion"><b class="rx-number">{}</b> {} {}</span>'
-        return format_html_join("", line, lines) or None
+        """The best candidate of each finding with its similarity and its word of confidence."""
+        return (
+            format_html_join("", "{}", [(_suggestion(found),) for found in case.shortlists]) or None
+        )
 
     @admin.display(description=_("attention"), empty_value="")
     def marks(self, case: Row) -> SafeString | None:
         """Badges: what is wrong with the case, and its state when it does not simply wait."""
-        return format_html_join(" ", '<span class="rx-badge {}">{}</span>', _marks(case)) or None
+        return format_html_join(" ", _BADGE, _marks(case)) or None
+
+
+def _suggestion(shortlist: Shortlist) -> SafeString:
+    first, word = shortlist.candidates[0], shortlist.confidence
+    badges = [("rx-demo", gettext("demo"))] if first.is_demo else []
+    badges += [(f"rx-word-{word}", _said(word))] if word else []
+    return format_html(
+        '<span class="rx-suggestion"><b class="rx-number">{}</b> {} {}</span>',
+        floatformat(first.similarity, 2),
+        first.implant,
+        format_html_join(" ", _BADGE, badges),
+    )
+
+
+def _said(word: Confidence) -> str:
+    """Out of the catalogue is no degree of confidence."""
+    if word == Confidence.OUT_OF_CATALOGUE:
+        return str(word.label)
+    return gettext("Confidence: %(word)s") % {"word": word.label}
 
 
 def _marks(case: Row) -> list[tuple[str, str | Promise]]:
+    concerns = {code for codes in concerns_by_image(case.shortlists).values() for code in codes}
     refused = any(image.state == CaseImage.State.REFUSED for image in case.images.all())
     marks: list[tuple[bool, str, str | Promise]] = [
         (bool(case.problem), "rx-bad", case.get_problem_display()),
         (refused, "rx-warn", _("refused image")),
+        *((concern in concerns, "rx-warn", concern.label) for concern in Concern),
         (case.is_undelivered, "rx-bad", _("answer not delivered")),
         (case.changed_after_decision, "rx-warn", _("changed after the decision")),
         (case.is_postponed, "", _("put off")),

@@ -9,13 +9,15 @@ from django.utils.functional import Promise
 
 from cases import answers, delivery
 from cases.admin.advice import PROBLEM_ADVICE, REFUSAL_ADVICE
+from cases.admin.doubts import Undecided, groups_on_page, image_concerns, undecided
 from cases.admin.timeline import timeline
-from cases.candidates import Candidate, candidates_of
+from cases.candidates import Candidate, shortlists_of
 from cases.forms import Desk, FindingForm
-from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Search
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from cases.waiting import next_waiting, waiting_cases
 from cases.worksheet import last_event_id
 from implants.attributes import known_attributes
+from implants.look_alikes import Groups, look_alikes_of
 
 Kind = CaseEvent.Kind
 _ANALYSIS_ASKED = (Kind.ANALYSIS_REQUESTED, Kind.FINDING_ADDED, Kind.ANALYSIS_STARTED)
@@ -24,21 +26,22 @@ _ANALYSIS_OVER = (Kind.ANALYZED, Kind.ANALYSIS_FAILED)
 
 @dataclass(frozen=True)
 class Card:
-    """A candidate with its word of confidence ("" while not calibrated) and what tells it apart."""
+    """A candidate, what tells it apart, and the names of those that look like it."""
 
     candidate: Candidate
-    confidence: str
     attributes: list[tuple[str, str]]
+    look_alikes: str
     is_picked: bool
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A finding, its form and its candidates."""
+    """A finding, its form, its candidates, and what the film leaves open."""
 
     finding: Finding
     form: FindingForm
     cards: list[Card]
+    undecided: list[Undecided]
 
 
 @dataclass(frozen=True)
@@ -52,14 +55,16 @@ class RefusedImage:
 def build_desk(case: Case, data: Any = None) -> Desk:
     """The forms of the case, with its candidates; filled with `data` if somebody sent some."""
     findings = list(case.findings.select_related("implant__manufacturer"))
-    candidates = candidates_of(findings)
-    rows = [(finding, candidates[finding.pk]) for finding in findings]
+    shortlists = shortlists_of(findings)
+    rows = [(finding, shortlists[finding.pk]) for finding in findings]
     return Desk(case, rows, last_event_id(case), data)
 
 
 def case_context(case: Case, desk: Desk) -> dict[str, Any]:
     """Everything the template shows of the case."""
-    panels = [_panel(form) for form in desk.finding_forms]
+    groups = groups_on_page((form.finding, form.shortlist) for form in desk.finding_forms)
+    panels = [_panel(form, groups) for form in desk.finding_forms]
+    images = _images(case.images.all())
     deliveries = list(case.deliveries.order_by("-pk"))
     following = next_waiting(case)
     return {
@@ -77,7 +82,10 @@ def case_context(case: Case, desk: Desk) -> dict[str, Any]:
         "next_case": following,
         "waiting_count": waiting_cases().count(),
         "grace_seconds": settings.DELIVERY_GRACE_SECONDS,
-        **_images(case.images.all()),
+        "image_concerns": image_concerns(
+            images["images"], [form.shortlist for form in desk.finding_forms]
+        ),
+        **images,
     }
 
 
@@ -87,17 +95,17 @@ def _lacking(case: Case) -> int:
     return int(last.data.get("lacking", 0)) if last else 0
 
 
-def _panel(form: FindingForm) -> Panel:
+def _panel(form: FindingForm, groups: Groups) -> Panel:
     cards = [
         Card(
             candidate=found,
-            confidence=str(Search.Confidence(found.confidence).label) if found.confidence else "",
             attributes=known_attributes(found.implant),
+            look_alikes=look_alikes_of(found.implant, groups),
             is_picked=form.picked == str(found.implant.pk),
         )
-        for found in form.candidates
+        for found in form.shortlist.candidates
     ]
-    return Panel(form.finding, form, cards)
+    return Panel(form.finding, form, cards, undecided(form.finding, form.shortlist, groups))
 
 
 def _images(images: QuerySet[CaseImage]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from implants.catalogue import COPIES
+from implants.catalogue import COPIES, catalogue_changed
 from implants.models import ReferenceImage
 
 
@@ -18,6 +18,7 @@ def delete_with_films(rows: QuerySet[Any], references: QuerySet[ReferenceImage])
     copies = list(references.filter(Q(image__startswith=COPIES)).values_list("image", flat=True))
     with transaction.atomic():
         rows.delete()
+        catalogue_changed()
         transaction.on_commit(lambda: _delete_files(copies))
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from implants.catalogue import add_reference
+from implants.formats import Busy
 from implants.models import Implant
 from implants.radiograph import MAX_BYTES, RadiographError
 
@@ -31,6 +32,10 @@ def _add(request: HttpRequest, implant: Implant, file: UploadedFile) -> bool:
         created = add_reference(implant, file.read(MAX_BYTES + 1)).created
     except RadiographError as error:
         messages.error(request, f"{file.name}: {error}")
+        return False
+    except Busy:
+        busy = _("The service is busy: try again in a moment.")
+        messages.error(request, f"{file.name}: {busy}")
         return False
     if not created:
         messages.warning(

@@ -5,6 +5,10 @@ from typing import Final
 from implants.demo.geometry import Body, Collar, Cutting, Geometry, Socket, Thread
 from implants.demo.system import DemoSystem, diameters
 
+# Groups are interfaces that a source gives in numbers ("external hex" alone is no interface), less
+# what a sourced fact of the silhouette tells apart. An outline that nobody or only general
+# knowledge (K) tells splits no group: united wrongly costs a look into the patient's records, split
+# wrongly the wrong screw.
 MORSE_11_5: Final = "Morse 11,5° / 2,5 mm / 1,8 mm"
 MORSE_16: Final = "Morse 16° / 3,0 mm / 1,6 mm"
 
@@ -19,7 +23,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="Drive CM",
         type="screw",
         connection="conical",
-        connection_detail="morse 11,5° / 2,5 mm / 1,8 mm",
+        connection_detail="11,5° / 2,5 mm / 1,8 mm",
         level="bone",
         body="tapered",
         look_alike_group=MORSE_11_5,
@@ -48,7 +52,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="Titamax CM",
         type="screw",
         connection="conical",
-        connection_detail="morse 11,5° / 2,5 mm / 1,8 mm",
+        connection_detail="11,5° / 2,5 mm / 1,8 mm",
         level="bone",
         body="parallel",
         look_alike_group=MORSE_11_5,
@@ -97,7 +101,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         aliases=("Grand Morse Helix", "GM Helix"),
         type="screw",
         connection="conical",
-        connection_detail="morse 16° / 3,0 mm / 1,6 mm; indexador hexagonal interno",
+        connection_detail="16° / 3,0 mm / 1,6 mm; indexador hexagonal interno",
         thread="trapezoidal, dupla",
         apex="cone",
         diameters_mm=diameters("3.75", "4.0", "7.0"),
@@ -129,8 +133,8 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         type="screw",
         connection="conical",
         connection_detail=(
-            "morse 11,5° / 2,5 mm / 1,8 mm ou 16° / 2,72 mm / 1,6 mm; "
-            "também com hexágono externo e com hexágono interno"
+            "11,5° / 2,5 mm / 1,8 mm ou 16° / 2,72 mm / 1,6 mm; "
+            "também com hexágono externo e interno"
         ),
         level="bone",
         look_alike_group=MORSE_11_5,
@@ -176,9 +180,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="Maestro",
         type="screw",
         connection="conical",
-        connection_detail=(
-            "morse 11,5° / 2,5 mm / 1,8 mm; também com hexágono interno e com externo"
-        ),
+        connection_detail="11,5° / 2,5 mm / 1,8 mm; também com hexágono interno e externo",
         level="bone",
         look_alike_group=MORSE_11_5,
         sources={
@@ -205,7 +207,7 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
         name="Arcsys",
         type="screw",
         connection="conical",
-        connection_detail="cone de fricção, sem rosca interna",
+        connection_detail="de fricção, sem rosca interna",
         sources={"type": "K", "connection": "G", "connection_detail": "G"},
         geometry=Geometry(
             diameters=(3.3, 3.8, 4.3),

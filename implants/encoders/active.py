@@ -16,12 +16,17 @@ from implants.models import Encoder
 RECHECK_SECONDS: Final = 2.0
 
 
+class EncoderReplaced(EncoderUnavailable):
+    """Another encoder was activated while this one was asked; to be asked again."""
+
+
 @dataclass(frozen=True, slots=True)
 class ActiveEncoder:
-    """The active row's id and name, and its session."""
+    """An encoder at work: its row's id, name and version, and its session."""
 
     encoder_id: int
     name: str
+    version: str
     session: EncoderSession
 
 
@@ -69,6 +74,16 @@ def forget() -> None:
         _state = None
 
 
+def still_active(encoder: ActiveEncoder) -> bool:
+    """Whether it is the one that answers at this moment, as the database says."""
+    return Encoder.objects.filter(pk=encoder.encoder_id, is_active=True).exists()
+
+
+def open_encoder(row: Encoder) -> ActiveEncoder:
+    """A session of its own for any row's encoder; raises `EncoderUnavailable`."""
+    return _open(row.pk, row.name, row.path, row.version)
+
+
 def bundle_path(stored: str) -> Path:
     """The folder an `Encoder` row names, relative to the project unless absolute."""
     return Path(settings.BASE_DIR) / stored
@@ -78,15 +93,20 @@ def _check(before: _State | None, now: float) -> _State:
     marks = _marks()
     if before is not None and before.marks == marks:
         return _State(now, marks, before.encoder)
-    bundle = load_bundle(bundle_path(marks.path))
-    if version_of(bundle) != marks.version:
+    # The session before is let go here, and the graph of this one is loaded when it is asked.
+    return _State(now, marks, _open(marks.encoder_id, marks.name, marks.path, marks.version))
+
+
+def _open(encoder_id: int, name: str, path: str, version: str) -> ActiveEncoder:
+    bundle = load_bundle(bundle_path(path))
+    if version_of(bundle) != version:
         # The catalogue's vectors are another encoder's: comparing them would be guessing.
         raise EncoderUnavailable(
             _("The bundle of “%(name)s” has changed: run “manage.py activate_encoder”.")
-            % {"name": marks.name}
+            % {"name": name}
         )
     session = EncoderSession(bundle, settings.ENCODER_THREADS)
-    return _State(now, marks, ActiveEncoder(marks.encoder_id, marks.name, session))
+    return ActiveEncoder(encoder_id, name, version, session)
 
 
 def _marks() -> _Marks:

@@ -35,6 +35,8 @@ class EncoderBundle:
     licence: str
     preprocessing: Preprocessing
     onnx_sha256: str
+    batch: int | None = None
+    """The most images that the graph takes at once; None: any number."""
 
     @property
     def onnx_path(self) -> Path:
@@ -112,7 +114,14 @@ def _parse(path: Path, values: Mapping[str, Any]) -> EncoderBundle:
         licence=values["licence"],
         preprocessing=Preprocessing.from_dict(values["preprocessing"]),
         onnx_sha256=values["sha256"],
+        batch=_batch(values.get("batch")),
     )
+
+
+def _batch(value: object) -> int | None:
+    if value is None or (type(value) is int and value >= 1):
+        return value
+    raise ValueError(f"batch {value!r}")
 
 
 def version_of(bundle: EncoderBundle) -> str:

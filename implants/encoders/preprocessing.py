@@ -1,7 +1,10 @@
 """From an upright film to an encoder's input: one way for catalogue and query.
 
-region → polarity → border trim → contrast → resize → pad to square. A centre crop would cut
-implants off, so nothing of the film is ever cut away: only a uniform frame around it goes.
+region → coarse shrink → polarity → border trim → contrast → resize → pad to square. A centre crop
+would cut implants off, so nothing of the film is ever cut away: only a uniform frame around it
+goes. All that looks at pixels works on a film that is first shrunk by a whole number, never below
+twice the size asked for: the encoder sees no more, and a large film would take longer to prepare
+than to encode.
 Polarity is judged by the whole film even if a region is given: a tight crop of an implant is
 metal from edge to edge and shows nothing to judge by.
 """
@@ -9,13 +12,13 @@ metal from edge to edge and shows nothing to judge by.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from implants.encoders.polarity import is_inverted
 from implants.region import Region
 
 Gray = NDArray[np.uint8]
@@ -26,9 +29,8 @@ _INTERPOLATIONS: Final = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 
-_POLARITY_SIDE: Final = 64
-_BESIDE_DARK: Final = 12
-_BESIDE_LIGHT: Final = 232
+_SPARE: Final = 2
+"""A film is shrunk coarsely to no less than this many times the encoder's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,10 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str
+    region_context: float
+    """The margin on each side of a region, as a fraction of its longer side."""
     polarity_threshold: float
-    """Correlation of brightness with nearness to the border from which a film is inverted."""
+    """How clearly a film must be a negative (`polarity`, 0 to 1) to be turned around."""
     frame_dark: int
     frame_light: int
     frame_spread: int
@@ -56,6 +60,8 @@ class Preprocessing:
             raise ValueError(f"size {self.size!r}, interpolation {self.interpolation!r}")
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
             raise ValueError(f"mean {self.mean!r}, std {self.std!r}")
+        if not 0 <= self.region_context <= 2:
+            raise ValueError(f"region context {self.region_context!r}")
         low, high = self.contrast_percentiles
         if not 0 <= low < high <= 100 or not 0 <= self.pad_value <= 255:
             raise ValueError(f"percentiles {low}, {high}, pad value {self.pad_value}")
@@ -73,6 +79,7 @@ class Preprocessing:
                 mean=tuple(map(float, values["mean"])),  # type: ignore[arg-type]
                 std=tuple(map(float, values["std"])),  # type: ignore[arg-type]
                 interpolation=str(values["interpolation"]),
+                region_context=float(values["region_context"]),
                 polarity_threshold=float(values["polarity_threshold"]),
                 frame_dark=int(values["frame_dark"]),
                 frame_light=int(values["frame_light"]),
@@ -92,67 +99,33 @@ def prepare(
     image: Image.Image, steps: Preprocessing, region: Region | None = None
 ) -> NDArray[np.float32]:
     """The input tensor, shape (1, 3, size, size), of an upright grayscale image (mode "L")."""
-    square = np.asarray(_square(prepare_film(image, steps, region), steps))
-    levels = np.arange(256) / 255
-    channels = zip(steps.mean, steps.std, strict=True)
-    tables = [((levels - mean) / std).astype(np.float32) for mean, std in channels]
-    return np.stack([table.take(square) for table in tables])[None]
+    square = np.asarray(_square(prepare_film(image, steps, region), steps), dtype=np.float32)
+    tensor = np.empty((1, 3, steps.size, steps.size), dtype=np.float32)
+    for channel, mean, std in zip(tensor[0], steps.mean, steps.std, strict=True):
+        # In place: three channels of their own are most of what has to be moved.
+        np.multiply(square, np.float32(1 / (255 * std)), out=channel)
+        channel -= np.float32(mean / std)
+    return tensor
 
 
 def prepare_film(
     image: Image.Image, steps: Preprocessing, region: Region | None = None
 ) -> Image.Image:
-    """The film at its own size: region cut out, metal bright, frame gone, contrast stretched."""
-    pixels: Gray = np.asarray(image)
-    inverted = is_inverted(pixels, steps.polarity_threshold)
-    if region is not None:
-        left, top, right, bottom = region.box(*image.size)
-        pixels = pixels[top:bottom, left:right]
-    if inverted:
+    """The film before its last resizing: region cut out, metal bright, frame gone, contrast
+    stretched. At its own size, or shrunk where it is more than twice as large as asked for.
+    """
+    part = _part(image, steps, region)
+    shrunk = part.reduce(max(1, max(part.size) // (_SPARE * steps.size)))
+    pixels: Gray = np.asarray(shrunk)
+    if is_inverted(shrunk if part is image else image, steps.polarity_threshold):
         pixels = 255 - pixels
-    return Image.fromarray(_stretch(_without_frame(pixels, steps), steps))
+    return _stretch(_without_frame(pixels, steps), steps)
 
 
-def is_inverted(pixels: Gray, threshold: float) -> bool:
-    """Whether the film is clearly a negative of the usual one, on which metal is bright.
-
-    On the usual film brightness falls from metal and bone in the middle to air at the border, and
-    its tail is on the bright side. Only the clear opposite of both counts: a film wrongly turned
-    around is worse than a negative left as it is. With a threshold of 0.2 none of 48 periapical
-    films was taken for inverted, and 7 in 10 of their negatives were.
-    """
-    shrunk = Image.fromarray(pixels).resize((_POLARITY_SIDE, _POLARITY_SIDE), Image.Resampling.BOX)
-    small = np.asarray(shrunk, dtype=np.float32)
-    film = ~_beside_film(small)
-    if np.count_nonzero(film) < 0.1 * film.size:
-        return False
-    low, high = np.percentile(small[film], (1, 99))
-    if high <= low:
-        return False
-    values = np.clip(small[film], low, high)
-    correlation = np.corrcoef(values, _depth(_POLARITY_SIDE)[film])[0, 1]
-    skewness = np.mean((values - values.mean()) ** 3)
-    return bool(correlation < -threshold and skewness < 0)
-
-
-def _beside_film(small: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """What lies between the image's edge and the film: runs of white or black from any side.
-
-    A scanned film has a white frame with round corners, which would look like an inverted one.
-    """
-    beside = np.zeros(small.shape, dtype=bool)
-    for extreme in (small <= _BESIDE_DARK, small >= _BESIDE_LIGHT):
-        for turn in range(4):
-            runs = np.logical_and.accumulate(np.rot90(extreme, turn), axis=0)
-            beside |= np.rot90(runs, -turn)
-    return beside
-
-
-@cache
-def _depth(side: int) -> NDArray[np.float32]:
-    """Distance of each pixel to the nearest edge of a square, shape (side, side)."""
-    line = np.minimum(np.arange(side), np.arange(side)[::-1]).astype(np.float32)
-    return np.minimum(line[:, None], line[None, :])
+def _part(image: Image.Image, steps: Preprocessing, region: Region | None) -> Image.Image:
+    if region is None:
+        return image
+    return image.crop(region.padded(steps.region_context, *image.size).box(*image.size))
 
 
 def _without_frame(pixels: Gray, steps: Preprocessing) -> Gray:
@@ -177,21 +150,15 @@ def _frame_ends(lines: Gray, steps: Preprocessing) -> slice | None:
     return slice(film[0], film[-1] + 1) if film.size else None
 
 
-def _stretch(pixels: Gray, steps: Preprocessing) -> Gray:
+def _stretch(pixels: Gray, steps: Preprocessing) -> Image.Image:
     """Contrast from percentile to percentile: exposure differs from film to film."""
-    low, high = _percentiles(pixels, steps.contrast_percentiles)
+    film = Image.fromarray(pixels)
+    counts = np.cumsum(film.histogram())
+    low, high = np.searchsorted(counts, counts[-1] * np.array(steps.contrast_percentiles) / 100)
     if high <= low:
-        return pixels
-    levels = (np.arange(256, dtype=np.float32) - low) * (255 / (high - low))
-    table: Gray = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
-    return table.take(pixels)
-
-
-def _percentiles(pixels: Gray, percents: tuple[float, float]) -> tuple[int, int]:
-    """Brightness levels by counting: sorting 40 million pixels would take seconds."""
-    counts = np.asarray(Image.fromarray(pixels).histogram()).cumsum()
-    low, high = (np.searchsorted(counts, counts[-1] * percent / 100) for percent in percents)
-    return int(low), int(high)
+        return film
+    levels = (np.arange(256) - low) * (255 / (high - low))
+    return film.point(np.rint(np.clip(levels, 0, 255)).astype(int).tolist())
 
 
 def _square(film: Image.Image, steps: Preprocessing) -> Image.Image:

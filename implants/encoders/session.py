@@ -62,12 +62,19 @@ class EncoderSession:
 
     def embed(self, tensors: NDArray[np.float32]) -> Vector:
         """The vectors of prepared inputs, (n, 3, size, size) to (n, 512), each of length 1."""
-        vectors = np.asarray(self._loaded().run([OUTPUT], {INPUT: tensors})[0], dtype=np.float32)
+        vectors = self._run(tensors)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(vectors).all() or lengths.min() < 1e-6:
             raise EncodingError(self.bundle.name)
         unit: Vector = vectors / lengths
         return unit
+
+    def _run(self, tensors: NDArray[np.float32]) -> Vector:
+        """The graph's answer, in runs of as many images as the bundle allows."""
+        graph, at_once = self._loaded(), self.bundle.batch or len(tensors)
+        runs = range(0, len(tensors), at_once)
+        found = [graph.run([OUTPUT], {INPUT: tensors[i : i + at_once]})[0] for i in runs]
+        return np.concatenate(found, dtype=np.float32)
 
     def _loaded(self) -> "onnxruntime.InferenceSession":
         with self._lock:

@@ -18,7 +18,9 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from implants.catalogue import COPIES, refuse_patient_key
 from implants.radiograph import MAX_BYTES
 
-_IMAGES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"})
+_IMAGES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".dcm", ".pdf"}
+)
 _IN_PLACE: Final = "referencia/"
 
 

@@ -126,11 +126,26 @@ PROCRASTINATE_WORKER_DEFAULTS = {
 
 # --- Cache and rate limits ---
 REDIS_URL: str = env.str("REDIS_URL", default="")
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+# Vectors of films (implants.vectors). It only saves time, so nobody waits for it; text, since what
+# lies in a cache must not be able to run as a pickle can.
+VECTOR_CACHE = {
+    "BACKEND": "django_redis.cache.RedisCache",
+    "LOCATION": REDIS_URL,
+    "KEY_PREFIX": "raiox-vectors",
+    "OPTIONS": {
+        "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+        "SOCKET_CONNECT_TIMEOUT": 0.3,
+        "SOCKET_TIMEOUT": 0.3,
+        "CONNECTION_POOL_KWARGS": {"retry": None},
+    },
+}
+if REDIS_URL:
+    CACHES["vectors"] = VECTOR_CACHE
 # Without Redis the service runs as one web process with threads (raiox.checks refuses more), so
 # that local memory is shared by all requests, which is all that these two checks ask for.
 SILENCED_SYSTEM_CHECKS = [] if REDIS_URL else ["django_ratelimit.E003", "django_ratelimit.W001"]
@@ -183,7 +198,7 @@ if IS_DEVELOPMENT:
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 # --- Search ---
-EXACT_SEARCH_LIMIT: int = env.int("EXACT_SEARCH_LIMIT", default=20_000)
+EXACT_SEARCH_LIMIT: int = env.int("EXACT_SEARCH_LIMIT", default=30_000)
 ENCODER_THREADS: int = env.int("ENCODER_THREADS", default=2)
 
 # --- People ---

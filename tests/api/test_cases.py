@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from cases import review
 from cases.models import Case, CaseImage, Finding, Result, Search
-from implants.models import Encoder, ReferenceImage
+from implants.models import Encoder, Implant, ReferenceImage
 from tests.factories import EncoderFactory, ImplantFactory, ReferenceImageFactory, unit_vector
 from webhooks.models import JotformForm
 
@@ -96,6 +96,38 @@ def test_case_tells_its_whole_story(
     assert "GM Helix" in delivery["text"]
 
 
+def test_finding_tells_its_doubt(as_reader: APIClient, make_case: Callable[..., Case]) -> None:
+    case = make_case()
+    first, second, third = (row.implant for row in Result.objects.order_by("rank"))
+    image = case.images.get()
+    case.findings.get().searches.update(
+        confidence="low", observations=148, concerns=["no_implant", "photograph"]
+    )
+    Implant.objects.exclude(pk=second.pk).update(look_alike_group="cone")
+
+    shown = as_reader.get(f"/cases/{case.pk}").json()
+
+    (finding,) = shown["findings"]
+    assert (finding["confidence"], finding["observations"]) == ("low", 148)
+    assert finding["concerns"] == ["photograph", "no_implant"]
+    assert [(i["id"], i["concerns"]) for i in shown["images"]] == [
+        (image.pk, ["photograph", "no_implant"])
+    ]
+    assert [result["confidence"] for result in finding["results"]] == ["low", None, None]
+    assert finding["look_alikes"]["group"] == "cone"
+    assert [found["id"] for found in finding["look_alikes"]["implants"]] == [first.pk, third.pk]
+
+
+def test_finding_without_a_search_has_no_doubt(
+    as_reader: APIClient, make_case: Callable[..., Case]
+) -> None:
+    case = make_case()
+    case.findings.get().searches.all().delete()
+    (finding,) = as_reader.get(f"/cases/{case.pk}").json()["findings"]
+    doubt = [finding[name] for name in ("confidence", "observations", "concerns", "look_alikes")]
+    assert doubt == [None, 0, [], None]
+
+
 def test_result_outlives_its_reference(
     as_reader: APIClient, make_case: Callable[..., Case]
 ) -> None:
@@ -143,9 +175,10 @@ def test_list_takes_the_same_queries_however_long(
 ) -> None:
     for _ in range(4):
         case = make_case()
+        Implant.objects.update(look_alike_group="cone")
         review.set_verdict(
             case.findings.get(), brenda, verdict="identified", implant=ImplantFactory.create()
         )
         review.approve(case, brenda)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(15):
         assert len(as_reader.get("/cases").json()) == 4

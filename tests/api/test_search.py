@@ -1,5 +1,6 @@
 """A radiograph goes in, the most similar implants come out, nothing stays."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +11,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from cases.models import Case, Search
+from implants.calibration.strangers import document
+from implants.calibration.words import Calibration, Words
 from implants.encoders import active
 from implants.encoders.session import EncoderSession, EncodingError
+from implants.formats import Busy
 from implants.models import Encoder, Implant, Manufacturer, ReferenceImage, ReferenceVector
-from implants.radiograph import MAX_BYTES
+from implants.radiograph import MAX_BYTES, open_radiograph
+from implants.region import Region
 from tests.api.conftest import film, stored_reference
-from tests.factories import ImplantFactory
+from tests.factories import ImplantFactory, reference_with_vector
 
 pytestmark = pytest.mark.django_db
 AddFilm = Callable[[Implant, bytes], ReferenceImage]
@@ -47,6 +52,24 @@ def test_search_finds_the_film_itself(
     assert first["similarity"] > second["similarity"] >= third["similarity"]
 
 
+def test_the_word_comes_with_the_observations_behind_it(
+    as_reader: APIClient, five: list[ReferenceImage], encoder: Encoder
+) -> None:
+    nothing = Words(None, None, None, references=0, decisions=0, implants=0)
+    words = Words(0.9, 0.5, 0.1, references=80, decisions=3, implants=9)
+    encoder.calibration = Calibration(region=nothing, whole_film=words).to_json()
+    encoder.save()
+    page = document(2)
+    buffer = io.BytesIO()
+    page.save(buffer, "PNG")
+    sure, unsure = post(as_reader, film(3)).json(), post(as_reader, buffer.getvalue()).json()
+    part = post(as_reader, film(3), region="[0.1, 0.1, 0.5, 0.5]").json()
+    assert (sure["confidence"], sure["observations"], sure["concerns"]) == ("high", 83, [])
+    assert unsure["concerns"] == ["document"]
+    assert unsure["confidence"] in ("low", "out_of_catalogue")
+    assert (part["confidence"], part["observations"]) == (None, 0)
+
+
 def test_region_decides_what_is_compared(as_reader: APIClient, five: list[ReferenceImage]) -> None:
     whole = post(as_reader, film(3)).json()["results"][0]["similarity"]
     sides = {"x": 0.1, "y": 0.2, "width": 0.3, "height": 0.5}
@@ -55,6 +78,42 @@ def test_region_decides_what_is_compared(as_reader: APIClient, five: list[Refere
     assert as_object["results"][0]["similarity"] < whole - 0.01
     scores = [[result["similarity"] for result in a["results"]] for a in (as_object, as_list)]
     assert scores[0] == scores[1]
+
+
+def test_region_is_what_the_encoder_sees(
+    as_reader: APIClient, encoder: Encoder, add_film: AddFilm
+) -> None:
+    region = Region(0.1, 0.2, 0.3, 0.5)
+    implant = ImplantFactory.create()
+    embedding = active.active().session.encode(open_radiograph(film(3)).image, region)
+    reference_with_vector(embedding, encoder, implant)
+    part = post(as_reader, film(3), region=json.dumps(region.to_list())).json()["results"][0]
+    whole = post(as_reader, film(3)).json()["results"][0]
+    assert part["similarity"] == pytest.approx(1, abs=1e-4)
+    assert whole["similarity"] < 0.99
+
+
+def test_look_alikes_are_candidates_first_then_the_rest_of_the_catalogue(
+    as_reader: APIClient, five: list[ReferenceImage]
+) -> None:
+    assert post(as_reader, film(3)).json()["look_alikes"] is None
+    rest = ImplantFactory.create(look_alike_group="cone", manufacturer=five[0].implant.manufacturer)
+    Implant.objects.filter(pk=five[3].implant_id).update(look_alike_group="cone")
+
+    found = post(as_reader, film(3)).json()["look_alikes"]
+
+    assert found == {
+        "group": "cone",
+        "implants": [
+            {
+                "id": implant.pk,
+                "name": implant.name,
+                "manufacturer": implant.manufacturer.name,
+                "is_demo": implant.is_demo,
+            }
+            for implant in (five[3].implant, rest)
+        ],
+    }
 
 
 @pytest.mark.parametrize(
@@ -139,7 +198,10 @@ def test_empty_catalogue_says_so(as_reader: APIClient, encoder: Encoder) -> None
     assert answer.json() == {
         "encoder": encoder.name,
         "confidence": None,
+        "observations": 0,
+        "concerns": [],
         "reason": "empty_catalogue",
+        "look_alikes": None,
         "results": [],
     }
     assert post(as_reader, film(0), path="/upload").json() == []
@@ -197,7 +259,7 @@ def test_body_over_the_cap_is_refused_unread(
         (b"<html>log in</html>", 415, "not_an_image"),
         (b"", 415, "not_an_image"),
         (film(0)[:200], 415, "not_an_image"),
-        (b"%PDF-1.7 ...", 415, "unsupported_format"),
+        (b"GIF89a ...", 415, "unsupported_format"),
         (film(0, size=(40, 40)), 400, "too_small"),
     ],
 )
@@ -206,6 +268,17 @@ def test_what_is_no_film_is_refused(
 ) -> None:
     answer = post(as_reader, data)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+def test_film_that_nobody_has_time_to_read_is_no_refusal(
+    as_reader: APIClient, five: list[ReferenceImage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any) -> None:
+        raise Busy
+
+    monkeypatch.setattr("implants.radiograph.read_apart", busy)
+    response = post(as_reader, b"%PDF-1.7")
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "busy")
 
 
 def test_film_without_a_vector_is_said(

@@ -14,10 +14,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from cases.candidates import Candidate, candidates_of
 from cases.models import Case, CaseImage, Finding, Result, Search
 from implants.activation import activate
-from implants.catalogue import add_reference, embed_reference
+from implants.catalogue import add_reference
 from implants.demo.catalogue import encode_png
 from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS, DemoSystem
+from implants.embedding import embed_reference
 from implants.encoders.active import forget
 from implants.encoders.bundle import BUNDLED
 from implants.models import DIMENSIONS, Encoder, Implant, Manufacturer

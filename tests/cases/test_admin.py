@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from cases import review
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
+from implants.doubt import Concern
 from implants.models import Implant, ReferenceImage
 from tests.people import logged_in, person
 from webhooks.models import JotformForm
@@ -112,6 +113,7 @@ def test_queue_shows_first_suggestion_and_what_needs_attention(
 ) -> None:
     Implant.objects.filter(pk=implants[0].pk).update(is_demo=True)
     case = make_searched(dentist_name="Marina Dias", problem="analysis_failed", tooth="36")
+    case.findings.get().searches.update(confidence="low", concerns=["photograph"])
     CaseImage.objects.create(case=case, url="https://a/b", state="refused", refusal="too_large")
 
     page = browser.get(QUEUE).content.decode()
@@ -120,6 +122,30 @@ def test_queue_shows_first_suggestion_and_what_needs_attention(
     assert 'class="rx-badge rx-demo"' in page
     assert "Marina Dias" in page and f"/files/cases/{case.images.all()[0].pk}/thumbnail" in page
     assert "rx-bad" in page and "rx-warn" in page
+    with translation.override("pt-br"):
+        said = gettext("Confidence: %(word)s") % {"word": "baixa"}
+        assert f'rx-word-low">{said}<' in page
+        assert f'rx-warn">{Concern.PHOTOGRAPH.label}<' in page
+
+
+def test_queue_shows_no_word_while_nothing_is_calibrated(
+    browser: Client, make_searched: Callable[..., Case]
+) -> None:
+    make_searched()
+    assert "rx-word" not in browser.get(QUEUE).content.decode()
+
+
+@pytest.mark.parametrize(("seconds", "is_new"), [(0, True), (59, True), (61, False)])
+def test_ages_below_a_minute_are_now(
+    browser: Client, make_searched: Callable[..., Case], seconds: int, is_new: bool
+) -> None:
+    case = make_searched()
+    Case.objects.update(created_at=timezone.now() - timedelta(seconds=seconds))
+    with translation.override("pt-br"):
+        now = gettext("just now")
+    for address in ("/admin/", QUEUE, f"{QUEUE}{case.pk}/change/"):
+        page = browser.get(address).content.decode()
+        assert (now in page, "minuto" in page) == (is_new, not is_new), address
 
 
 def test_queue_asks_the_database_as_often_for_fifty_cases_as_for_five(
@@ -129,7 +155,7 @@ def test_queue_asks_the_database_as_often_for_fifty_cases_as_for_five(
     django_assert_max_num_queries: Any,
 ) -> None:
     for _ in range(5):
-        make_searched()
+        make_searched().findings.get().searches.update(concerns=["document"], confidence="low")
     browser.get(QUEUE)  # content types and the like are remembered from now on
     with django_assert_max_num_queries(20) as few:
         browser.get(QUEUE)
@@ -155,18 +181,6 @@ def test_page_shows_film_candidates_and_their_attributes(
     for text in ("Marina Dias", "B. F.", "Drive CM", "0,87", "0,71", "0,65", "16°", "3,5 · 4 mm"):
         assert text in page
     assert "test-encoder" in page
-
-
-def test_page_says_whether_the_similarity_is_calibrated(
-    browser: Client, make_searched: Callable[..., Case]
-) -> None:
-    case = make_searched()
-    panel = browser.get(f"{QUEUE}{case.pk}/change/").context["panels"][0]
-    assert [card.confidence for card in panel.cards] == ["", "", ""]
-
-    case.findings.get().searches.update(confidence="high")
-    panel = browser.get(f"{QUEUE}{case.pk}/change/").context["panels"][0]
-    assert panel.cards[0].confidence
 
 
 def test_page_explains_refused_images_and_problems(
@@ -295,12 +309,13 @@ def test_page_of_a_case_has_a_fixed_number_of_queries(
     django_assert_max_num_queries: Any,
 ) -> None:
     case = make_searched()
+    Implant.objects.update(look_alike_group="cone")
     address = f"{QUEUE}{case.pk}/change/"
     browser.get(address)
-    with django_assert_max_num_queries(26) as few:
+    with django_assert_max_num_queries(27) as few:
         browser.get(address)
     for number in range(6):
-        finding = Finding.objects.create(case=case)
+        finding = Finding.objects.create(case=case, verdict="probable", implant=implants[0])
         image = CaseImage.objects.create(
             case=case, url=f"https://a/{number}", state="stored", file="uploads/y.png"
         )

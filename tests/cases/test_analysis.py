@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from cases import analysis
 from cases.models import Case, CaseImage, Finding, Search
@@ -17,7 +17,11 @@ from cases.tasks import analyze_case as analyze_task
 from implants.demo.catalogue import encode_png
 from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS
+from implants.encoders.active import active
+from implants.formats import Busy
 from implants.models import Encoder, ReferenceVector
+from implants.radiograph import open_radiograph
+from implants.region import Region
 from tests.cases.conftest import candidates
 from tests.cases.test_intake import Context
 from tests.sandbox.process import SandboxProcess
@@ -114,8 +118,29 @@ def test_a_finding_with_a_region_searches_its_own_image(analyze: Analyze, film: 
     whole, part = case.findings.all()
     assert (whole.searches.count(), part.searches.count()) == (4, 1)
     assert part.searches.get().region == [0.3, 0.3, 0.4, 0.6]
-    vectors = [list(each.searches.order_by("-pk")[0].embedding) for each in (whole, part)]
-    assert vectors[0] != vectors[1]
+    expected = active().session.encode(
+        open_radiograph(film).image, Region.from_list([0.3, 0.3, 0.4, 0.6])
+    )
+    assert part.searches.get().image == image
+    assert part.searches.get().embedding == pytest.approx(expected, abs=1e-5)
+    assert whole.searches.order_by("-pk")[0].embedding != pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_region_lies_on_the_upright_image_however_the_file_is_turned(
+    analyze: Analyze, film: bytes
+) -> None:
+    upright, turned = Image.open(io.BytesIO(film)), io.BytesIO()
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save(turned, "PNG", exif=exif)
+    case = analyze({"upright.png": film, "turned.png": turned.getvalue()})
+    for image in case.images.all():
+        Finding.objects.create(case=case, image=image, region=[0.1, 0.2, 0.3, 0.7])
+    analysis.analyze_case(case.pk, is_last_attempt=True)
+    first, second = Search.objects.filter(region__isnull=False)
+    assert first.image_id != second.image_id
+    assert first.embedding == pytest.approx(second.embedding, abs=1e-5)
 
 
 @pytest.mark.usefixtures("catalogue")
@@ -261,13 +286,33 @@ def test_a_passing_failure_is_tried_again(
     assert Case.objects.get().problem == "no_usable_image"
 
 
+def test_a_film_that_nobody_had_time_to_read_is_not_refused(
+    analyze: Analyze, film: bytes, catalogue: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any) -> None:
+        raise Busy
+
+    with monkeypatch.context() as patched:
+        patched.setattr(analysis, "open_radiograph", busy)
+        with pytest.raises(analysis.TryAgain):
+            analyze({"a.png": film}, last=False)
+        case = Case.objects.get()
+        analysis.analyze_case(case.pk, is_last_attempt=True)
+        case.refresh_from_db()
+        assert (case.state, case.problem) == ("pending", "analysis_failed")
+    assert case.images.get().state == "waiting"
+    analysis.analyze_case(case.pk, is_last_attempt=True)
+    case.refresh_from_db()
+    assert (case.problem, case.images.get().state) == ("", "stored")
+
+
 def test_a_fault_of_ours_ends_pending_after_the_last_try(
     analyze: Analyze, film: bytes, catalogue: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(analysis, "search", fail)
+    monkeypatch.setattr(analysis, "identify", fail)
     with pytest.raises(RuntimeError):
         analyze({"a.png": film}, last=False)
     case = Case.objects.get()

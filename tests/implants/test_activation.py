@@ -85,6 +85,14 @@ def test_bundle_with_other_content_is_another_encoder(tiny_bundle: Path) -> None
     assert before.name.startswith("tiny (1+")
 
 
+def test_bundle_that_was_moved_is_the_same_encoder(tiny_bundle: Path, tmp_path: Path) -> None:
+    before = activate(tiny_bundle).encoder
+    moved = tiny_bundle.rename(tmp_path / "moved")
+
+    assert activate(moved).encoder.pk == before.pk
+    assert active().session.bundle.path == moved
+
+
 def test_bundle_that_goes_back_and_forth_gets_a_row_each_time(tiny_bundle: Path) -> None:
     for version in ("1", "2", "1", "2"):
         describe(tiny_bundle, name="tiny", version=version)

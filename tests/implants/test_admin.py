@@ -1,5 +1,6 @@
 """The curators' desk: implants, and the upload of reference radiographs."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from implants.admin import catalogue as desk
-from implants.catalogue import add_reference, embed_reference
+from implants.catalogue import add_reference
+from implants.embedding import embed_reference
 from implants.models import Encoder, Implant, Manufacturer, ReferenceImage
 from implants.radiograph import MAX_BYTES
 from tests.factories import ImplantFactory, ReferenceVectorFactory
@@ -170,6 +172,20 @@ def test_implants_are_found_by_name_maker_and_alias(
     ImplantFactory.create()
 
     assert list(browser.get(LIST, {"q": words}).context["cl"].result_list) == [implant]
+
+
+def test_groups_of_look_alikes_are_proposed_and_saved(browser: Client, implant: Implant) -> None:
+    for group in ("Morse 16°", "Morse 16°", "Hex <2,7>", ""):
+        ImplantFactory.create(look_alike_group=group)
+
+    page = browser.get(page_of(implant)).content.decode()
+
+    field = page[page.index('name="look_alike_group"') :].partition("</datalist>")[0]
+    assert re.search(r'list="([^"]+)".*<datalist id="\1">', field, re.DOTALL)
+    assert re.findall(r'<option value="([^"]*)"', field) == ["Hex &lt;2,7&gt;", "Morse 16°"]
+    browser.post(page_of(implant), filled_in(implant, look_alike_group="Morse 16°"))
+    implant.refresh_from_db()
+    assert implant.look_alike_group == "Morse 16°"
 
 
 def test_diameters_are_written_and_read_with_a_decimal_comma(

@@ -17,20 +17,19 @@ from implants.catalogue import (
     add_film,
     add_reference,
     describe_encoding_error,
-    embed,
-    embed_reference,
     forget_vectors,
     refuse_patient_key,
     replace_film,
     with_encoding_state,
 )
+from implants.embedding import embed, embed_reference
 from implants.encoders.active import active
 from implants.encoders.bundle import EncoderUnavailable
 from implants.models import Encoder, Implant, ReferenceImage, ReferenceVector
 from implants.radiograph import RadiographError, open_radiograph
 from implants.region import Region
 from tests.factories import ImplantFactory, ReferenceImageFactory
-from tests.implants.conftest import film, stored_name
+from tests.implants.conftest import film, stored_name, write_film
 from tests.implants.tiny_encoder import GRAY
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
@@ -177,6 +176,24 @@ def test_embed_reference_of_a_damaged_file_says_so(
     reference.refresh_from_db()
     assert reference.encoding_error == "not_an_image"
     assert describe_encoding_error("not_an_image") == str(RadiographError("not_an_image"))
+
+
+def test_film_used_in_place_that_changed_since_is_not_encoded(
+    implant: Implant, encoder: Encoder, media: Path
+) -> None:
+    """Its vector would stand for bytes that it was not made of."""
+    place = "referencia/straumann/blx_01.png"
+    write_film(media / place, 1)
+    here = Film(open_radiograph(film(1)), stored_at=place)
+    reference = add_film(implant, here, source_key="films/a.png").reference
+    write_film(media / place, 2)
+
+    embed_reference(reference.pk)
+
+    reference.refresh_from_db()
+    assert reference.encoding_error == "file_changed"
+    assert describe_encoding_error("file_changed")
+    assert not ReferenceVector.objects.exists()
 
 
 def test_embed_goes_on_after_a_film_that_fails(implant: Implant, encoder: Encoder) -> None:

@@ -7,12 +7,16 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from PIL import Image
+from PIL import ExifTags, Image
 
-from implants.catalogue import add_reference, embed
+from implants.catalogue import add_reference
+from implants.doubt import Concern, Confidence, Doubt
+from implants.embedding import embed
 from implants.encoders.active import active, forget
 from implants.manufacturers import manufacturer_named
 from implants.models import Encoder, Implant, Manufacturer
+from implants.radiograph import open_radiograph
+from implants.region import Region
 from tests.factories import ImplantFactory
 from tests.implants.conftest import film, write_film
 from tests.implants.tiny_encoder import GRAY
@@ -65,6 +69,8 @@ def test_identify_prints_a_table(implants: list[Implant], tmp_path: Path, encode
     assert "1.000" in lines[2]
     assert str(implants[2]) in lines[2]
     assert len(lines) == 5
+    assert "not calibrated (0 observations)" in lines[2]
+    assert "not calibrated" not in "".join(lines[3:])
 
 
 def test_identify_looks_at_one_manufacturer_alone(implants: list[Implant], tmp_path: Path) -> None:
@@ -133,3 +139,117 @@ def test_identify_without_an_encoder_fails(implants: list[Implant], tmp_path: Pa
     _, reason = identify(write_film(tmp_path / "film.png", 2))
 
     assert "activate_encoder" in reason
+
+
+REGION = Region(0.1, 0.2, 0.3, 0.7)
+AS_TEXT = "0.1,0.2,0.3,0.7"
+
+
+@pytest.fixture
+def part() -> Implant:
+    """An implant whose reference is a part of film 5."""
+    implant = ImplantFactory.create()
+    embed([add_reference(implant, film(5), region=REGION).reference], active())
+    return implant
+
+
+def similarity(answer: str) -> float:
+    (item,) = json.loads(answer)
+    return float(item["results"][0]["similarity"])
+
+
+def test_identify_compares_the_region_alone(part: Implant, tmp_path: Path) -> None:
+    path = write_film(tmp_path / "film.png", 5)
+    image = open_radiograph(film(5)).image
+    whole, reference = (active().session.encode(image, each) for each in (None, REGION))
+
+    answer, reason = identify(path, "--json", "--region", AS_TEXT)
+
+    assert reason == ""
+    assert json.loads(answer)[0]["region"] == REGION.to_list()
+    assert similarity(answer) == pytest.approx(1, abs=1e-4)
+    assert similarity(identify(path, "--json")[0]) == pytest.approx(whole @ reference, abs=1e-3)
+    assert whole @ reference < 0.9
+
+
+def test_identify_takes_the_region_on_the_upright_film(part: Implant, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    upright = Image.open(io.BytesIO(film(5)))
+    turned = tmp_path / "turned.png"
+    upright.transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif)
+
+    answer, _ = identify(turned, "--json", "--region", AS_TEXT)
+
+    assert similarity(answer) == pytest.approx(1, abs=1e-4)
+
+
+def test_reference_that_lies_turned_is_cut_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 8
+    turned = io.BytesIO()
+    upright = Image.open(io.BytesIO(film(5)))
+    upright.transpose(Image.Transpose.ROTATE_270).save(turned, "PNG", exif=exif)
+    reference = add_reference(ImplantFactory.create(), turned.getvalue(), region=REGION).reference
+    embed([reference], active())
+
+    answer, _ = identify(write_film(tmp_path / "a.png", 5), "--json", "--region", AS_TEXT)
+
+    assert similarity(answer) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("text", ["left", "0.1,0.2,0.3", "0,0,2,1", "0,0,1,nan", ""])
+def test_identify_refuses_what_is_no_region(part: Implant, tmp_path: Path, text: str) -> None:
+    answer, reason = identify(write_film(tmp_path / "film.png", 5), f"--region={text}")
+
+    assert answer == ""
+    assert "region" in reason
+
+
+def test_identify_refuses_one_region_for_several_films(part: Implant, tmp_path: Path) -> None:
+    films = [write_film(tmp_path / f"{seed}.png", seed) for seed in (1, 2)]
+
+    answer, reason = identify(*films, "--region", AS_TEXT)
+
+    assert answer == ""
+    assert "one image" in reason
+
+
+def test_identify_names_what_the_film_leaves_open(implants: list[Implant], tmp_path: Path) -> None:
+    other = ImplantFactory.create(look_alike_group="cone", is_demo=True)
+    Implant.objects.filter(pk=implants[2].pk).update(look_alike_group="cone")
+    path = write_film(tmp_path / "film.png", 2)
+
+    text, _ = identify(path)
+    (item,) = json.loads(identify(path, "--json")[0])
+
+    assert text.splitlines()[-1].endswith(f"can't tell these apart: {implants[2]}, {other} (demo).")
+    assert item["look_alikes"] == {
+        "group": "cone",
+        "implants": [
+            {
+                "implant_id": implant.pk,
+                "manufacturer": implant.manufacturer.name,
+                "name": implant.name,
+                "is_demo": implant.is_demo,
+            }
+            for implant in (implants[2], other)
+        ],
+    }
+
+
+def test_identify_tells_the_doubt(
+    implants: list[Implant], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubt = Doubt(Confidence.OUT_OF_CATALOGUE, 148, (Concern.CONTACT_SHEET, Concern.NO_IMPLANT))
+    monkeypatch.setattr("implants.identification.judge", lambda *_, **__: doubt)
+    path = write_film(tmp_path / "film.png", 2)
+
+    text, _ = identify(path)
+    (item,) = json.loads(identify(path, "--json")[0])
+
+    assert "out of catalogue (148 observations)" in text.splitlines()[2]
+    assert text.splitlines()[-1] == f"{path}: take care, contact sheet, no implant."
+    assert (item["confidence"], item["observations"]) == ("out_of_catalogue", 148)
+    assert item["concerns"] == ["contact_sheet", "no_implant"]
+    assert item["look_alikes"] is None

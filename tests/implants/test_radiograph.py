@@ -210,16 +210,28 @@ def test_truncated_is_refused(format_: str) -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
 
 
-@pytest.mark.parametrize("format_", ["GIF", "BMP", "JPEG2000", "ICO", "PDF"])
+@pytest.mark.parametrize("format_", ["GIF", "BMP", "JPEG2000", "ICO"])
 def test_other_formats_are_refused_by_name(format_: str) -> None:
     assert refusal(encoded(film(), format_)) == "unsupported_format"
 
 
-@pytest.mark.parametrize(
-    "data", [b"\0\0\0\x18ftypheic" + bytes(99), bytes(128) + b"DICM" + bytes(9)]
-)
-def test_heic_and_dicom_are_refused_by_name(data: bytes) -> None:
-    assert refusal(data) == "unsupported_format"
+@pytest.mark.parametrize("brand", [b"avif", b"isom", b"qt  "])
+def test_films_of_other_kinds_in_the_same_box_are_refused_by_name(brand: bytes) -> None:
+    assert refusal(b"\0\0\0\x18ftyp" + brand + bytes(99)) == "unsupported_format"
+
+
+@pytest.mark.parametrize("format_", ["PNG", "WEBP", "TIFF", "JPEG"])
+def test_colour_is_told_whatever_the_format(format_: str) -> None:
+    y, x = np.mgrid[:160, :120].astype(np.float32)
+    photograph = np.stack([255 * x / 120, 255 * y / 160, 255 - 255 * x / 120], axis=2)
+    tinted = np.stack([np.asarray(film())] * 3, axis=2) * np.array([1, 0.9, 0.7])
+    colours = [
+        open_radiograph(encoded(Image.fromarray(pixels.astype(np.uint8)), format_)).colour or 0
+        for pixels in (photograph, tinted)
+    ]
+    assert colours[0] > 0.25
+    assert colours[1] < 0.06
+    assert open_radiograph(encoded(film(), format_)).colour == pytest.approx(0, abs=0.005)
 
 
 def test_colour_space_without_brightness_is_refused() -> None:

@@ -22,6 +22,7 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 METHODS = ["exact", "index"]
+INDEX = "reference_vectors_half_hnsw"
 
 
 def at_angle(query: np.ndarray, degrees: float, seed: int = 1) -> np.ndarray:
@@ -69,8 +70,7 @@ def plans(run: Callable[[], object]) -> str:
     def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if "<=>" in sql:
             with connection.connection.cursor() as cursor:
-                query = sql.partition("CURSOR FOR")[2] or sql
-                cursor.execute(f"EXPLAIN {query}", params)
+                cursor.execute(f"EXPLAIN {sql}", params)
                 lines.extend(line for (line,) in cursor.fetchall())
         return execute(sql, params, many, context)
 
@@ -134,7 +134,7 @@ def test_search_by_index_looks_at_all_where_the_index_gives_up(
     )
     settings.EXACT_SEARCH_LIMIT = 0
     crowd, other = ImplantFactory.create(), ImplantFactory.create()
-    fill(encoder, np.stack([at_angle(query, 5, seed) for seed in range(50)]), [crowd])
+    fill(encoder, np.stack([at_angle(query, 5, seed) for seed in range(200)]), [crowd])
     reference_with_vector(at_angle(query, 50), encoder, other)
 
     found = search(query, encoder_id=encoder.pk, k=2)
@@ -190,6 +190,66 @@ def test_search_orders_equal_distances_by_id(
         assert item.reference_id == min(references.values_list("pk", flat=True))
 
 
+def test_search_finds_the_right_ones_whatever_page_they_are_on(
+    query: np.ndarray, encoder: Encoder, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Few distances, so that many are equal, and implants whose ids run against their references'.
+    monkeypatch.setattr(search_module, "_PAGES", (2, 7))
+    implants = ImplantFactory.create_batch(6)
+    vectors = [at_angle(query, degrees) for degrees in (10, 20, 30)]
+    rows = []
+    for number in range(36):
+        distance, implant = number % 3, implants[5 - number // 6]
+        reference = reference_with_vector(vectors[distance], encoder, implant)
+        rows.append((distance, implant.pk, reference.pk))
+    nearest: dict[int, tuple[int, int]] = {}
+    for distance, implant_id, reference_id in sorted(rows):
+        nearest.setdefault(implant_id, (distance, reference_id))
+    order = sorted(nearest, key=lambda implant_id: (nearest[implant_id][0], implant_id))
+
+    for k in (1, 3, 6, 8):
+        found = search(query, encoder_id=encoder.pk, k=k)
+
+        assert [item.implant_id for item in found] == order[:k]
+        assert [item.reference_id for item in found] == [nearest[each][1] for each in order[:k]]
+
+
+def test_search_by_index_compares_in_full_precision(
+    query: np.ndarray, encoder: Encoder, settings: Any
+) -> None:
+    # Half precision has 11 bits: it can't tell these two, nor give a similarity to 7 digits.
+    settings.EXACT_SEARCH_LIMIT = 0
+    farther, nearer = (
+        reference_with_vector(at_angle(query, degrees), encoder, ImplantFactory.create())
+        for degrees in (30.001, 30.0)
+    )
+
+    found = search(query, encoder_id=encoder.pk, k=2)
+
+    assert [item.reference_id for item in found] == [nearer.pk, farther.pk]
+    for item, degrees in zip(found, (30.0, 30.001), strict=True):
+        assert item.similarity == pytest.approx(np.cos(np.radians(degrees)), abs=1e-6)
+
+
+def test_search_by_index_goes_on_behind_another_encoders_vectors(
+    query: np.ndarray, encoder: Encoder, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # While encoders are changed: all that the index finds first is the other's.
+    settings.EXACT_SEARCH_LIMIT = 0
+    steps = search_module._INDEX_SETTINGS | {"hnsw.ef_search": "10"}
+    monkeypatch.setattr(search_module, "_INDEX_SETTINGS", steps)
+    other, implants = EncoderFactory.create(), ImplantFactory.create_batch(4)
+    fill(other, np.stack([at_angle(query, 5, seed) for seed in range(60)]), implants)
+    for degrees, implant in zip((50, 40, 30, 20), implants, strict=True):
+        reference_with_vector(at_angle(query, degrees), encoder, implant)
+    found = []
+
+    plan = plans(lambda: found.extend(search(query, encoder_id=encoder.pk)))
+
+    assert [item.implant_id for item in found] == [each.pk for each in implants[:0:-1]]
+    assert plan.count("Sort Key: ((") == plan.count(f"Index Scan using {INDEX}") == 1
+
+
 @pytest.mark.parametrize(
     "embedding",
     [np.ones(511), np.ones((1, 512)), np.zeros(512), np.full(512, np.nan), np.full(512, np.inf)],
@@ -228,11 +288,24 @@ def test_search_above_the_limit_uses_the_index_and_finds_the_same(
 
     exact, indexed = plans(lambda: answer(2000)), plans(lambda: answer(1999))
 
-    assert exact.count("Unique") == len(queries)
-    assert "reference_vectors_hnsw" not in exact
-    assert indexed.count("Index Scan using reference_vectors_hnsw") == len(queries)
-    assert "Sort" not in indexed
+    assert exact.count("Sort Key: ((v.embedding <=> ") == len(queries)
+    assert INDEX not in exact
+    assert indexed.count(f"Index Scan using {INDEX}") == len(queries)
+    # Only what the index gave is sorted, by its full distance.
+    assert indexed.count("Sort Key") == indexed.count("Sort Key: ((looked_at.") == len(queries)
     assert found[2000] == found[1999]
+
+
+def test_search_takes_another_limit_from_its_caller(
+    query: np.ndarray, encoder: Encoder, settings: Any
+) -> None:
+    settings.EXACT_SEARCH_LIMIT = 1
+    reference_with_vector(query, encoder, ImplantFactory.create())
+
+    def plan(limit: int | None) -> str:
+        return plans(lambda: search(query, encoder_id=encoder.pk, k=1, exact_limit=limit))
+
+    assert [INDEX in plan(limit) for limit in (None, 0, 1)] == [False, True, False]
 
 
 def test_search_counts_only_what_the_filter_leaves(
@@ -247,8 +320,8 @@ def test_search_counts_only_what_the_filter_leaves(
         maker = implant.manufacturer_id
         return plans(lambda: search(query, encoder_id=encoder.pk, manufacturer_id=maker, k=1))
 
-    assert "reference_vectors_hnsw" in of_maker(many)
-    assert "reference_vectors_hnsw" not in of_maker(few)
+    assert INDEX in of_maker(many)
+    assert INDEX not in of_maker(few)
 
 
 def test_search_by_index_leaves_the_planner_of_a_transaction_alone(

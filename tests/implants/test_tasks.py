@@ -57,7 +57,8 @@ def test_job_is_tried_again_after_what_may_pass(error: Exception, again: bool) -
 
 
 @pytest.mark.parametrize(
-    "command", ["seed_implants", "seed_demo", "check_catalogue", "identify", "activate_encoder"]
+    "command",
+    ["seed_implants", "seed_demo", "check_catalogue", "identify", "activate_encoder", "reembed"],
 )
 def test_every_command_explains_itself_by_an_example(
     command: str, capsys: pytest.CaptureFixture[str]

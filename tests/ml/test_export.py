@@ -10,7 +10,7 @@ from PIL import Image
 from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS
 from implants.encoders.bundle import BUNDLED, load_bundle
-from implants.encoders.export import bundled
+from implants.encoders.export import bundled, writing
 from implants.encoders.export.backbone import PooledLite0
 from implants.encoders.export.graph import (
     PARITY,
@@ -87,7 +87,7 @@ def test_export_that_disagrees_writes_nothing(
         return Projection(np.zeros(1280), weights[:, ::-1].copy())
 
     monkeypatch.setattr(bundled, "_features", features)
-    monkeypatch.setattr(bundled, "write_graph", other_graph)
+    monkeypatch.setattr(writing, "write_graph", other_graph)
     with pytest.raises(ParityError):
         bundled.export_bundled(tmp_path / "bundle", rounds=1)
     assert not (tmp_path / "bundle").exists()

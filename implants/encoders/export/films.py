@@ -14,7 +14,8 @@ CONTEXTS = (0.0, 0.1, 0.25, 0.5)
 
 Sample = tuple[Image.Image, Region | None]
 
-SAMPLES_IN_A_ROUND = len(DEMO_SYSTEMS) * len(VIEWS) * (1 + len(CONTEXTS))
+FILMS_IN_A_ROUND = len(DEMO_SYSTEMS) * len(VIEWS)
+SAMPLES_IN_A_ROUND = FILMS_IN_A_ROUND * (1 + len(CONTEXTS))
 
 
 def fitting_samples(rounds: int) -> Iterator[Sample]:
@@ -26,17 +27,35 @@ def fitting_samples(rounds: int) -> Iterator[Sample]:
 
 
 def fitting_films(rounds: int) -> Iterator[tuple[Image.Image, Region]]:
-    """Every system in every view, `rounds` times over, each film and the region of its implant.
+    """Every system in every view, `rounds` times over, each film and the region of its implant."""
+    return ((image, region) for _, image, region in labelled_films(rounds))
 
-    A film's chance elements follow from the system's name, so a name that no catalogue has gives
-    films that no catalogue has; the odd rounds look as patients' films do.
-    """
+
+def labelled_films(rounds: int) -> Iterator[tuple[int, Image.Image, Region]]:
+    """The same, with the number of its system before each film."""
     for number in range(rounds):
-        for system in DEMO_SYSTEMS:
-            stranger = replace(system, name=f"{system.name} (fitting {number})")
+        for label in range(len(DEMO_SYSTEMS)):
             for view in VIEWS:
-                film = render_film(stranger, view, query=number % 2 == 1)
-                yield Image.fromarray(film.image), Region.from_list(film.region)
+                yield label, *_strange_film(label, view, number)
+
+
+def mixed_films(count: int) -> Iterator[Sample]:
+    """A few films of as many systems, in all views and looks, whole and cut out by turns."""
+    for number in range(count):
+        view = VIEWS[number % len(VIEWS)]
+        image, region = _strange_film(number % len(DEMO_SYSTEMS), view, number)
+        yield image, region if number % 2 else None
+
+
+def _strange_film(label: int, view: str, number: int) -> tuple[Image.Image, Region]:
+    """A film that no catalogue has: its chance elements follow from the name of its system.
+
+    The odd numbers look as patients' films do.
+    """
+    system = DEMO_SYSTEMS[label]
+    stranger = replace(system, name=f"{system.name} (fitting {number})")
+    film = render_film(stranger, view, query=number % 2 == 1)
+    return Image.fromarray(film.image), Region.from_list(film.region)
 
 
 def _widened(region: Region, margin: float) -> Region:

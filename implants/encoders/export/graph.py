@@ -11,6 +11,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from implants.encoders.export import ExportError
 from implants.encoders.export.projection import Projection
 from implants.encoders.session import INPUT, OUTPUT
 
@@ -20,7 +21,7 @@ PARITY: Final = 0.9999
 _OPSET: Final = 18
 
 
-class ParityError(Exception):
+class ParityError(ExportError):
     """The exported graph does not compute what the torch module computes."""
 
 
@@ -63,7 +64,9 @@ def write_graph(module: torch.nn.Module, size: int, path: Path) -> None:
 
 def graph_runner(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
     """What ONNX Runtime makes of inputs (n, 3, size, size): the graph's output, (n, numbers)."""
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as in serving
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     return lambda tensors: session.run([OUTPUT], {INPUT: tensors})[0]
 
 

@@ -1,4 +1,4 @@
-"""`manage.py activate_encoder`: which encoder answers."""
+"""`manage.py activate_encoder`: which encoder answers, changed without a gap."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -6,9 +6,18 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from implants.activation import Activation, activate, activate_bundled_if_none, find_bundle
+from implants.activation import (
+    Activation,
+    IncompleteError,
+    activate_bundled_if_none,
+    find_bundle,
+    register,
+    switch,
+)
 from implants.encoders.bundle import BUNDLED, EncoderUnavailable
 from implants.management.base import ExampleCommand
+from implants.management.reembedding import reembed_all
+from implants.models import Encoder
 
 
 class Command(ExampleCommand):
@@ -21,7 +30,8 @@ class Command(ExampleCommand):
   manage.py activate_encoder clip-vit-b-32-openai
   manage.py activate_encoder /srv/encoders/my-encoder
 
-References that have no vector of the encoder get it from the worker; until then they are not found.
+Vectors that it lacks are made first, and the encoder before it answers until then; “manage.py
+reembed” does that beforehand. After an interruption, run the same command again.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,16 +49,40 @@ References that have no vector of the encoder get it from the worker; until then
             action="store_true",
             help="with --bundled: only if no encoder is active, or the bundled one has changed",
         )
+        parser.add_argument(
+            "--now",
+            action="store_true",
+            help="change at once; references are not found until the worker has made their vectors",
+        )
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Activate; raises `CommandError` for a bundle that does not load."""
         if options["if_none"] and not options["bundled"]:
             raise CommandError("--if-none goes with --bundled.")
         try:
-            done = _activate(options["name"], if_none=options["if_none"])
+            if options["if_none"]:
+                done = activate_bundled_if_none()
+            else:
+                done = self._activate(options["name"], now=options["now"])
         except EncoderUnavailable as error:
             raise CommandError(str(error)) from error
         self._report(done)
+
+    def _activate(self, name: str | None, *, now: bool) -> Activation:
+        encoder = register(BUNDLED if name is None else Path(find_bundle(name)))
+        if now or not Encoder.objects.filter(is_active=True).exclude(pk=encoder.pk).exists():
+            return switch(encoder)
+        while True:
+            failed = reembed_all(self, encoder)
+            try:
+                return switch(encoder, complete=True)
+            except IncompleteError as error:
+                # More than failed here: added since. Those get their vectors, too, and soon.
+                if error.missing <= failed:
+                    raise CommandError(
+                        f"{error} They would not be found any more; nothing was changed. Mend them,"
+                        " or add --now to do without them."
+                    ) from error
 
     def _report(self, done: Activation | None) -> None:
         if done is None:
@@ -60,9 +94,3 @@ References that have no vector of the encoder get it from the worker; until then
                 f"{done.waiting} references have no vector of it yet: the worker makes them now,"
                 " and until then they are not found."
             )
-
-
-def _activate(name: str | None, *, if_none: bool) -> Activation | None:
-    if if_none:
-        return activate_bundled_if_none()
-    return activate(BUNDLED if name is None else Path(find_bundle(name)))

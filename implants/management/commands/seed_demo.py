@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from implants.catalogue import embed
+from implants.embedding import embed
 from implants.encoders.active import ActiveEncoder, active
 from implants.encoders.bundle import EncoderUnavailable
 from implants.management.base import ExampleCommand

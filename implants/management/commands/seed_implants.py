@@ -11,8 +11,9 @@ from implants.encoders.active import active
 from implants.encoders.bundle import EncoderUnavailable
 from implants.management.base import ExampleCommand, table
 from implants.seeding.names import Convention
-from implants.seeding.seeder import Outcome, Seeder, Summary
+from implants.seeding.seeder import Seeder
 from implants.seeding.sources import SourceError, SourceFile, open_source
+from implants.seeding.summary import Outcome, Summary
 
 
 class Command(ExampleCommand):
@@ -59,9 +60,8 @@ After an interruption, run the same command again: it goes on where it was.
         if not files:
             raise SourceError("There are no images in this source.")
         try:
-            for file in tqdm(files, unit="film"):
-                seeder.take(file)
-            seeder.finish()
+            for _ in tqdm(seeder.seed(files), total=len(files), unit="film"):
+                pass
         except KeyboardInterrupt as error:
             message = "Interrupted. Run the same command again to go on."
             raise CommandError(message, returncode=130) from error

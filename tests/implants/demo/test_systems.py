@@ -1,6 +1,13 @@
-import pytest
+import re
+from collections import Counter
+from itertools import combinations
 
+import pytest
+from django.utils import translation
+
+from implants.attributes import known_attributes
 from implants.demo.systems import ATTRIBUTES, DEMO_SYSTEMS, DemoSystem
+from implants.models import Implant
 
 ALLOWED: dict[str, set[str | bool | None]] = {
     "type": {"", "screw", "press_fit", "one_piece", "zygomatic"},
@@ -83,3 +90,41 @@ def test_shared_interface_means_shared_look_alike_group() -> None:
 def test_osstem_tsiii_and_hiossen_etiii_are_look_alikes() -> None:
     group = {system.name: system.look_alike_group for system in DEMO_SYSTEMS}
     assert group["TSIII"] == group["ETIII"] != ""
+
+
+SILHOUETTE = ("level", "body", "apex", "apical_feature", "microthread")
+
+
+def sourced(system: DemoSystem, name: str) -> bool:
+    """Whether somebody published it: general knowledge (K) tells no systems apart."""
+    return set(system.sources.get(name, "K").split(", ")) != {"K"}
+
+
+def test_no_published_silhouette_tells_look_alikes_apart() -> None:
+    differences = [
+        (one.name, other.name, name)
+        for one, other in combinations(DEMO_SYSTEMS, 2)
+        if one.look_alike_group and one.look_alike_group == other.look_alike_group
+        for name in SILHOUETTE
+        if sourced(one, name) and sourced(other, name)
+        if getattr(one, name) != getattr(other, name)
+    ]
+    assert not differences
+
+
+def test_no_group_is_left_with_one_system() -> None:
+    counts = Counter(system.look_alike_group for system in DEMO_SYSTEMS)
+    assert {name: count for name, count in counts.items() if count < 2} == {}
+
+
+@each_system
+def test_attributes_do_not_repeat_what_stands_before_them(system: DemoSystem) -> None:
+    facts = {name: getattr(system, name) for name in ATTRIBUTES if name != "diameters_mm"}
+    implant = Implant(name=system.name, **facts)
+    with translation.override("pt-br"):
+        shown = known_attributes(implant)
+        connection = implant.get_connection_display()
+    for label, value in shown:
+        words = re.findall(r"[^\W\d_]{4,}", value.replace(connection, "").lower())
+        before = f"{label} {connection if connection in value else ''}".lower()
+        assert not [word for word in words if word in before], f"{label} {value}"

@@ -80,6 +80,10 @@ def test_load_bundle_without_a_field_is_unavailable(tmp_path: Path, field: str) 
         ("dimensions", "512"),
         ("preprocessing", {"size": 224}),
         ("preprocessing", None),
+        ("batch", 0),
+        ("batch", "1"),
+        ("batch", True),
+        ("batch", 1.0),
     ],
 )
 def test_load_bundle_with_a_wrong_value_is_unavailable(

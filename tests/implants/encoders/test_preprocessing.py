@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from implants.encoders.preprocessing import Preprocessing, is_inverted, prepare, prepare_film
+from implants.encoders.preprocessing import Preprocessing, prepare, prepare_film
 from implants.region import Region
-from tests.implants.encoders.films import clear_film, rendered, rendered_image
+from tests.implants.encoders.films import clear_film, rendered_image
 
 STEPS = Preprocessing(
     size=64,
     mean=(0.5, 0.4, 0.3),
     std=(0.2, 0.3, 0.4),
     interpolation="bicubic",
-    polarity_threshold=0.2,
+    region_context=0.0,
+    polarity_threshold=0.18,
     frame_dark=16,
     frame_light=239,
     frame_spread=12,
@@ -116,6 +117,14 @@ def test_prepare_looks_at_the_region_alone() -> None:
     assert not np.array_equal(prepare(Image.fromarray(elsewhere), STEPS, region), inside)
 
 
+def test_prepare_adds_the_context_around_a_region() -> None:
+    film, around = ramp(200, 200), replace(STEPS, region_context=0.5)
+    inner, outer = Region(0.25, 0.25, 0.25, 0.25), Region(0.125, 0.125, 0.5, 0.5)
+    assert np.array_equal(prepare(film, around, inner), prepare(film, STEPS, outer))
+    assert not np.array_equal(prepare(film, around, inner), prepare(film, STEPS, inner))
+    assert np.array_equal(prepare(film, around), prepare(film, STEPS))
+
+
 def test_prepare_region_counts_before_the_trim() -> None:
     framed = ImageOps.expand(ramp(100, 100), border=(100, 0, 0, 0), fill=0)
     right_half = Region(0.5, 0, 0.5, 1)
@@ -135,17 +144,18 @@ def test_prepare_of_a_negative_with_a_region_is_the_same() -> None:
     assert np.abs(difference).max() < 0.05
 
 
-def test_is_inverted_leaves_rendered_films_alone() -> None:
-    films = [rendered(system, view).image for system in range(4) for view in range(6)]
-    assert not any(is_inverted(film, STEPS.polarity_threshold) for film in films)
+def test_prepare_of_a_large_film_is_that_of_a_small_one() -> None:
+    """A coarse shrinking goes before; what the encoder sees hardly changes."""
+    film = clear_film()
+    large = film.resize((film.width * 5, film.height * 5), Image.Resampling.BICUBIC)
+    difference = gray(prepare(large, STEPS)) - gray(prepare(film, STEPS))
+    assert np.abs(difference).mean() < 2
 
 
-@pytest.mark.parametrize("frame", [0, 255])
-def test_is_inverted_is_not_deceived_by_a_frame(frame: int) -> None:
-    framed = ImageOps.expand(clear_film(), 60, fill=frame)
-    assert not is_inverted(np.asarray(framed), STEPS.polarity_threshold)
-    negative = ImageOps.expand(ImageOps.invert(clear_film()), 60, fill=frame)
-    assert is_inverted(np.asarray(negative), STEPS.polarity_threshold)
+def test_prepare_film_is_shrunk_to_no_less_than_twice_the_size() -> None:
+    whole = replace(STEPS, contrast_percentiles=(0, 100))
+    assert prepare_film(ramp(5 * 64, 100), whole).size == (160, 50)
+    assert prepare_film(ramp(4 * 64 - 1, 100), whole).size == (255, 100)
 
 
 def test_preprocessing_round_trips_through_its_description() -> None:
@@ -161,6 +171,7 @@ def test_preprocessing_round_trips_through_its_description() -> None:
         {"std": [0.2, 0.2, 0.0]},
         {"contrast_percentiles": [99, 1]},
         {"pad_value": 300},
+        {"region_context": -0.1},
         {"size": None},
         {"unknown": 1},
     ],

@@ -58,6 +58,25 @@ def test_encode_batch_agrees_with_one_by_one(session: EncoderSession) -> None:
     assert (batch * single).sum(axis=1).min() > 0.99999
 
 
+@pytest.mark.parametrize(("batch", "runs"), [(1, [1, 1, 1]), (2, [2, 1]), (None, [3])])
+def test_encode_batch_gives_the_graph_no_more_images_than_the_bundle_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int | None, runs: list[int]
+) -> None:
+    folder = copy_bundle(tmp_path)
+    values = json.loads((folder / "encoder.json").read_text())
+    (folder / "encoder.json").write_text(json.dumps({**values, "batch": batch}))
+    session = EncoderSession(load_bundle(folder))
+    graph = session._loaded()
+    watched: Any = Mock()
+    watched.run.side_effect = graph.run
+    monkeypatch.setattr(session, "_loaded", lambda: watched)
+    films = [(rendered_image(system), None) for system in range(3)]
+    vectors = session.encode_batch(films)
+    assert [len(call.args[1]["image"]) for call in watched.run.call_args_list] == runs
+    expected = EncoderSession(load_bundle(BUNDLED)).encode_batch(films)
+    assert (vectors * expected).sum(axis=1).min() > 0.99999
+
+
 def test_encode_batch_of_nothing_is_empty(session: EncoderSession) -> None:
     assert session.encode_batch([]).shape == (0, 512)
 

@@ -9,7 +9,8 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from implants.catalogue import add_reference, embed
+from implants.catalogue import add_reference
+from implants.embedding import embed
 from implants.encoders.active import active
 from implants.models import Encoder, Implant, ReferenceImage
 from implants.region import Region

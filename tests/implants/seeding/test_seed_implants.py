@@ -1,6 +1,7 @@
 """`seed_implants` from folders: what it adds, knows again, skips, reports and refuses."""
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -197,21 +198,20 @@ def test_seed_dry_run_of_a_known_source(films: Path) -> None:
 def test_seed_resumes_where_it_was_interrupted(
     films: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = Seeder.take
-    taken: list[Any] = []
+    seed_all = Seeder.seed
 
-    def interrupted(self: Seeder, file: Any) -> None:
-        if len(taken) == 2:
-            raise KeyboardInterrupt
-        taken.append(file)
-        take(self, file)
+    def interrupted(self: Seeder, files: Any) -> Iterator[Any]:
+        for number, file in enumerate(seed_all(self, files), 1):
+            yield file
+            if number == 2:
+                raise KeyboardInterrupt
 
-    monkeypatch.setattr(Seeder, "take", interrupted)
+    monkeypatch.setattr(Seeder, "seed", interrupted)
     assert "Run the same command again" in failing(films)
     assert ReferenceImage.objects.count() == 2
     assert ReferenceVector.objects.count() == 0
 
-    monkeypatch.setattr(Seeder, "take", take)
+    monkeypatch.setattr(Seeder, "seed", seed_all)
     answer = seed(films)
 
     assert counts(answer, "total") == [2, 0, 2, 0, 0]
@@ -220,11 +220,11 @@ def test_seed_resumes_where_it_was_interrupted(
 
 def test_seed_makes_vectors_while_it_goes(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
-    embed = seeder_module.embed
+    embed = seeder_module.embed_for_search
     monkeypatch.setattr(seeder_module, "BATCH", 3)
     monkeypatch.setattr(
         seeder_module,
-        "embed",
+        "embed_for_search",
         lambda batch, *rest: sizes.append(len(batch)) or embed(batch, *rest),  # type: ignore[func-returns-value]
     )
 

@@ -142,9 +142,7 @@ def test_object_that_goes_away_is_reported_and_the_rest_seeded(make_bucket: Make
     source._client.delete_object(Bucket=bucket, Key="STRAUMANN_BLX_4.5mm_1.png")
 
     seeder = Seeder(source, Convention.AUTO, active())
-    for file in files:
-        seeder.take(file)
-    seeder.finish()
+    assert list(seeder.seed(files)) == files
 
     assert [key for key, _ in seeder.summary.failures] == [f"s3://{bucket}/{files[0].path}"]
     assert str(ReferenceImage.objects.get().implant) == "Straumann TLX"

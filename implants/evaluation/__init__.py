@@ -1,0 +1,1 @@
+"""How good an encoder is at finding films of the same label: no database, no catalogue."""

@@ -1,0 +1,181 @@
+"""`manage.py bench_search`: how fast and how exact the search is, with many references."""
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from implants.benchmark import methods, scratch
+from implants.benchmark.distribution import Distribution, TooFewVectors, fit
+from implants.benchmark.measure import Row, measure
+from implants.benchmark.workload import Workload, draw
+from implants.management.base import ExampleCommand, table
+from implants.models import Encoder, ReferenceVector
+
+_QUERIES = 200
+_FEWEST, _MOST = 1_000, 2_000_000
+_OTHER_ENCODER = "bench: another encoder"
+
+
+class Command(ExampleCommand):
+    """Measures the product's own search on tables of its own; the catalogue is only read."""
+
+    help = """Measure the search with N references, in tables of its own, dropped at the end.
+
+Their vectors lie as those of the active encoder do in the catalogue, so it needs some: seed_demo
+or seed_implants first. Beside the product's search: all vectors compared, in PostgreSQL and in
+numpy, and hnswlib (pip install hnswlib). Recall is of the three nearest implants."""
+    examples = """examples:
+  manage.py bench_search --references 10000
+  manage.py bench_search --references 100000 --json > search.json
+  manage.py bench_search --references 100000 --two-encoders --plans
+
+On two cores 100,000 references take about a quarter of an hour and 2 GB of memory, a million some
+hours, 12 GB of memory and 10 GB of disk.
+"""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """How many references, and what is printed."""
+        parser.add_argument(
+            "--references",
+            metavar="N",
+            type=_count,
+            required=True,
+            help=f"how many, {_FEWEST:,} to {_MOST:,}",
+        )
+        parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
+        parser.add_argument("--plans", action="store_true", help="PostgreSQL's plans, on stderr")
+        parser.add_argument(
+            "--two-encoders",
+            action="store_true",
+            help="with as many vectors of another encoder beside them, as while encoders change",
+        )
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Print the rows; raises `CommandError` when there is nothing to fit vectors to."""
+        encoder = Encoder.objects.filter(is_active=True).first()
+        if encoder is None:
+            raise CommandError("No encoder is active: run “manage.py activate_encoder”.")
+        try:
+            distribution = fit(*_catalogue(encoder))
+        except TooFewVectors as error:
+            raise CommandError(
+                f"The catalogue has too few vectors of {encoder.name} to make others like them"
+                f" ({error}) Run “manage.py seed_demo” (local mode) or seed_implants."
+            ) from error
+        try:
+            rows = self._measure(encoder, distribution, options)
+        except scratch.ScratchBusy as error:
+            raise CommandError(str(error)) from error
+        self._print(encoder, rows, options)
+
+    def _measure(
+        self, encoder: Encoder, distribution: Distribution, options: dict[str, Any]
+    ) -> list[Row]:
+        self._say(f"drawing {options['references']:,} vectors like those of {encoder.name}")
+        workload = draw(distribution, options["references"], _QUERIES)
+        with scratch.scratch():
+            index = scratch.take_index()
+            self._say("filling the tables")
+            scratch.fill_catalogue(workload)
+            scratch.fill_vectors(encoder, workload)
+            if options["two_encoders"]:
+                other = draw(distribution, options["references"], 1, seed=2)
+                scratch.fill_vectors(Encoder(pk=encoder.pk + 1, name=_OTHER_ENCODER), other)
+                del other
+            built = scratch.build(index)
+            scratch.tidy()
+            return list(self._rows(workload, encoder.pk, index, built, options["plans"]))
+
+    def _rows(
+        self, workload: Workload, encoder_id: int, index: scratch.Index, built: float, plans: bool
+    ) -> Iterator[Row]:
+        self._say("comparing all vectors in numpy: the right answers")
+        kept = workload.kept()
+        truths = {
+            methods.label(False): workload.truth(),
+            methods.label(True): workload.kept_implants()[kept.truth()],
+        }
+        for method in self._methods(workload, encoder_id, index, built):
+            row, plan = measure(method, workload.queries, truths[method.filter], index.name)
+            if plans and plan:
+                self._say(f"\n{method.name}, filter {method.filter}:\n{_shortened(plan)}\n")
+            yield row
+
+    def _methods(
+        self, workload: Workload, encoder_id: int, index: scratch.Index, built: float
+    ) -> Iterator[methods.Method]:
+        sizes = scratch.size_mb("reference_vectors"), scratch.size_mb(index.name)
+        for filtered in (False, True):
+            for name, limit, build_s, size_mb in (
+                ("search", None, built, sum(sizes)),
+                ("PostgreSQL exact", methods.NO_LIMIT, 0.0, sizes[0]),
+                ("PostgreSQL index", 0, built, sizes[1]),
+            ):
+                yield methods.of_product(
+                    name, encoder_id, build_s, size_mb, filtered=filtered, exact_limit=limit
+                )
+            yield methods.of_numpy(workload, filtered=filtered)
+        try:
+            self._say("building the index of hnswlib")
+            yield from methods.of_hnswlib(workload)
+        except ImportError:
+            self._say("hnswlib is not installed, its rows are missing: pip install hnswlib")
+
+    def _print(self, encoder: Encoder, rows: list[Row], options: dict[str, Any]) -> None:
+        if options["json"]:
+            answer = {"references": options["references"], "encoder": encoder.name}
+            self.stdout.write(
+                json.dumps(answer | {"rows": [asdict(row) for row in rows]}, indent=2)
+            )
+            return
+        self.stdout.write(
+            f"{options['references']:,} references, encoder {encoder.name}, exact up to "
+            f"{settings.EXACT_SEARCH_LIMIT:,}; the index was built with "
+            f"{scratch.BUILD_MEMORY} of memory"
+        )
+        head = ["method", "filter", "recall@3", "p50 ms", "p95 ms", "build s", "MB", "index"]
+        self.stdout.write(table([*head, "queries"], [_cells(row) for row in rows]))
+
+    def _say(self, text: str) -> None:
+        self.stderr.write(text, self.style.NOTICE)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not _FEWEST <= int(text) <= _MOST:
+        raise ArgumentTypeError(f"a whole number from {_FEWEST:,} to {_MOST:,}, please")
+    return int(text)
+
+
+def _catalogue(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
+    """The vectors of the active encoder, (n, 512), and their implants, (n,)."""
+    rows = list(
+        ReferenceVector.objects.filter(encoder=encoder)
+        .order_by("pk")
+        .values_list("embedding", "reference__implant_id")
+    )
+    return np.array([row[0] for row in rows]), np.array([row[1] for row in rows], dtype=np.int64)
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row.method,
+        row.filter,
+        f"{row.recall_at_3:.3f}",
+        f"{row.p50_ms:.1f}",
+        f"{row.p95_ms:.1f}",
+        f"{row.build_s:.0f}",
+        f"{row.size_mb:.0f}",
+        "yes" if row.index_used else "no",
+        str(row.queries),
+    ]
+
+
+def _shortened(plan: str) -> str:
+    """Without the query's 512 numbers."""
+    return "\n".join(line if len(line) < 160 else line[:160] + "…" for line in plan.splitlines())

@@ -1,0 +1,308 @@
+"""`bench_search`: vectors like the encoder's, right answers, and tables that leave no trace."""
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from implants.benchmark import methods, scratch, workload
+from implants.benchmark.distribution import Distribution, TooFewVectors, fit, sizes
+from implants.benchmark.measure import measure
+from implants.management.commands import bench_search
+from implants.models import DIMENSIONS, Encoder, ReferenceVector
+from tests.factories import EncoderFactory, ImplantFactory, reference_with_vector, unit_vector
+
+
+def covariance(scales: np.ndarray) -> np.ndarray:
+    """A factor that spreads each of 512 directions by its own scale."""
+    turned, _ = np.linalg.qr(np.random.default_rng(9).normal(size=(DIMENSIONS, DIMENSIONS)))
+    return turned * scales
+
+
+@pytest.fixture(scope="module")
+def truth() -> Distribution:
+    """Vectors round a mean; a tenth of the spread is the implants', a few directions have most."""
+    scales = 1 / np.sqrt(1 + np.arange(DIMENSIONS))
+    scales /= np.linalg.norm(scales)
+    mean = 0.5 * unit_vector(3)
+    return Distribution(mean, covariance(np.sqrt(0.1) * scales), covariance(np.sqrt(0.9) * scales))
+
+
+def drawn(source: Distribution, implants: int, films: int) -> tuple[np.ndarray, np.ndarray]:
+    """Films of implants: their vectors and their implants' numbers."""
+    rng = np.random.default_rng(8)
+    owners = np.repeat(np.arange(implants), films)
+    return source.films(rng, source.implants(rng, implants), owners), owners
+
+
+def similar(vectors: np.ndarray, owners: np.ndarray) -> tuple[float, float]:
+    """Mean similarity of two films of one implant, and of two implants."""
+    cosines, same = vectors @ vectors.T, owners[:, None] == owners
+    other_film = same & ~np.eye(len(owners), dtype=bool)
+    return float(cosines[other_film].mean()), float(cosines[~same].mean())
+
+
+def test_fitted_vectors_are_as_alike_as_the_catalogues(truth: Distribution) -> None:
+    vectors, owners = drawn(truth, 60, 6)
+
+    again = drawn(fit(vectors, owners), 60, 6)
+
+    np.testing.assert_allclose(similar(*again), similar(vectors, owners), atol=0.02)
+    assert np.linalg.norm(again[0], axis=1) == pytest.approx(np.ones(360), abs=1e-5)
+    assert again[0].dtype == np.float32
+
+
+def test_fitted_vectors_spread_like_the_catalogues_and_not_like_noise(truth: Distribution) -> None:
+    def spectrum(vectors: np.ndarray) -> np.ndarray:
+        return np.linalg.eigvalsh(np.cov(vectors.T))[::-1]
+
+    vectors, owners = drawn(truth, 100, 6)
+    real, made = spectrum(vectors), spectrum(drawn(fit(vectors, owners), 100, 6)[0])
+
+    np.testing.assert_allclose(made[:20], real[:20], rtol=0.35)
+    assert made[0] > 20 * made.mean()
+
+
+def test_fit_fills_directions_that_few_films_leave_empty(truth: Distribution) -> None:
+    vectors, owners = drawn(truth, 15, 4)
+
+    made, _ = drawn(fit(vectors, owners), 300, 4)
+
+    assert np.linalg.matrix_rank(np.cov(made.T), tol=1e-7) == DIMENSIONS
+
+
+@pytest.mark.parametrize(("implants", "films"), [(9, 6), (24, 2), (60, 1)])
+def test_fit_refuses_a_catalogue_that_says_too_little(
+    truth: Distribution, implants: int, films: int
+) -> None:
+    with pytest.raises(TooFewVectors, match="50 and 10 are needed"):
+        fit(*drawn(truth, implants, films))
+
+
+def test_sizes_are_skewed_and_add_up() -> None:
+    counts = sizes(np.random.default_rng(1), 10_000)
+
+    assert counts.sum() == 10_000
+    assert counts.min() >= 1
+    assert counts.max() > 20 * np.median(counts)
+
+
+@pytest.fixture(scope="module")
+def drawn_workload(truth: Distribution) -> workload.Workload:
+    return workload.draw(truth, 2000, 12)
+
+
+def test_workload_is_the_same_each_time(
+    truth: Distribution, drawn_workload: workload.Workload
+) -> None:
+    again = workload.draw(truth, 2000, 12)
+
+    np.testing.assert_array_equal(again.vectors, drawn_workload.vectors)
+    np.testing.assert_array_equal(again.queries, drawn_workload.queries)
+
+
+def test_workload_filter_keeps_one_percent(drawn_workload: workload.Workload) -> None:
+    kept = drawn_workload.kept()
+
+    assert len(kept.vectors) == 20
+    assert len(drawn_workload.kept_implants()) == len(kept.makers)
+
+
+def test_workload_truth_is_the_three_implants_with_the_nearest_references(
+    drawn_workload: workload.Workload,
+) -> None:
+    kept = drawn_workload.kept()
+    by_filter = drawn_workload.kept_implants()[kept.truth()]
+    for number, query in enumerate(drawn_workload.queries):
+        order = np.argsort(-(drawn_workload.vectors @ query))
+        owners = list(dict.fromkeys(drawn_workload.owners[order].tolist()))
+        of_maker = [owner for owner in owners if drawn_workload.makers[owner] == 0]
+
+        assert drawn_workload.truth()[number].tolist() == owners[:3]
+        assert drawn_workload.answers(query).tolist() == owners[:3]
+        assert by_filter[number].tolist() == of_maker[:3]
+
+
+def test_measure_counts_what_is_missing_from_an_answer() -> None:
+    method = methods.Method("some", "none", lambda _: [1, 2, 9], 0.0, 0.0)
+
+    row, plan = measure(method, np.ones((4, 2), np.float32), np.array([[1, 2, 3]] * 4), "index")
+
+    assert (row.recall_at_3, row.queries, plan) == (0.6667, 4, "")
+
+
+@pytest.fixture
+def catalogue(db: None, truth: Distribution) -> Encoder:
+    """An active encoder with as few vectors as are needed."""
+    encoder = EncoderFactory.create(is_active=True, name="measured")
+    vectors, owners = drawn(truth, 12, 5)
+    implants = ImplantFactory.create_batch(12)
+    for vector, owner in zip(vectors, owners, strict=True):
+        reference_with_vector(vector, encoder, implants[owner])
+    return encoder
+
+
+def schemas() -> int:
+    """How many scratch schemas there are."""
+    return scratch.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'raiox_bench%'")[
+        0
+    ][0]
+
+
+@pytest.fixture
+def few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_search, "_QUERIES", 6)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_command_measures_and_leaves_the_database_as_it_was(
+    catalogue: Encoder, few_queries: None, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "hnswlib", None)  # as where it isn't installed
+    scratch.execute(f"CREATE SCHEMA {scratch.SCHEMA}")
+    scratch.execute(f"CREATE TABLE {scratch.SCHEMA}.left_by_a_killed_run ()")
+
+    call_command("bench_search", "--references", "1000", "--json", "--plans")
+
+    out, err = capsys.readouterr()
+    answer = json.loads(out)
+    rows = {(row["method"], row["filter"]): row for row in answer["rows"]}
+    assert (answer["references"], answer["encoder"]) == (1000, "measured")
+    for kept in ("none", "manufacturer 1 %"):
+        for name in ("search", "PostgreSQL exact", "numpy exact"):
+            assert rows[name, kept]["recall_at_3"] == 1
+            assert not rows[name, kept]["index_used"]
+        assert rows["PostgreSQL index", kept]["index_used"]
+        assert rows["PostgreSQL index", kept]["build_s"] > 0
+    for row in rows.values():
+        assert row.keys() == {
+            *("method", "filter", "recall_at_3", "p50_ms", "p95_ms", "build_s", "size_mb"),
+            *("index_used", "queries"),
+        }
+        assert 0 < row["p50_ms"] <= row["p95_ms"]
+    assert rows["PostgreSQL exact", "none"]["size_mb"] == pytest.approx(1000 / 3 * 8192 / 1e6, 0.1)
+    assert "hnswlib is not installed" in err
+    assert "Index Scan using" in err
+    assert schemas() == 0
+    assert ReferenceVector.objects.count() == 60
+
+
+@pytest.mark.django_db(transaction=True)
+def test_command_shows_a_table_with_two_encoders_vectors(
+    catalogue: Encoder, few_queries: None, capsys: Any
+) -> None:
+    pytest.importorskip("hnswlib", reason="pip install hnswlib: a comparison alone")
+
+    call_command("bench_search", "--references", "1000", "--two-encoders")
+
+    out, _ = capsys.readouterr()
+    rows = [line.split() for line in out.splitlines()[2:]]
+    assert out.startswith("1,000 references, encoder measured")
+    assert [row[-7] for row in rows if row[1] == "exact"] == ["1.000"] * 4
+    # Two encoders' 2,000 vectors lie in the table, three on a page of 8 KB.
+    assert {row[-3] for row in rows if row[:2] == ["PostgreSQL", "exact"]} <= {"5", "6"}
+    assert [row[-2] for row in rows if row[0] == "hnswlib"] == ["yes", "yes"]
+
+
+@pytest.fixture
+def as_in_a_terminal() -> Iterator[None]:
+    """No signal is ignored, as `nohup` or a background job has it."""
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("as_in_a_terminal")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_scratch_is_dropped_when_the_run_is_ended(catalogue: Encoder, end: signal.Signals) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    with pytest.raises(KeyboardInterrupt), scratch.scratch():
+        assert schemas() == 1
+        assert ReferenceVector.objects.count() == 0
+        signal.raise_signal(end)
+
+    assert schemas() == 0
+    assert ReferenceVector.objects.count() == 60
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_scratch_leaves_a_signal_ignored_that_was(catalogue: Encoder) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with scratch.scratch():
+            signal.raise_signal(signal.SIGHUP)
+            assert schemas() == 1
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_scratch_is_dropped_when_the_connection_is_lost(catalogue: Encoder) -> None:
+    with pytest.raises(RuntimeError, match="of the benchmark"), scratch.scratch():
+        connection.connection.close()
+        raise RuntimeError("of the benchmark")
+
+    assert schemas() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_scratch_tables_are_like_the_catalogues(catalogue: Encoder) -> None:
+    def storage() -> Any:
+        return scratch.execute(
+            "SELECT attstorage::text FROM pg_attribute"
+            " WHERE attrelid = 'reference_vectors'::regclass AND attname = 'embedding'"
+        )
+
+    stored = storage()
+    with scratch.scratch():
+        assert storage() == stored == [("p",)]
+        index = scratch.take_index()
+        assert "halfvec_cosine_ops) WITH (m='48', ef_construction=" in index.definition
+        scratch.build(index)
+        assert scratch.take_index() == index
+
+
+@pytest.fixture
+def another_run(catalogue: Encoder) -> Iterator[None]:
+    """Another connection that holds the lock."""
+    place = connection.get_connection_params()
+    own = {key: place[key] for key in ("dbname", "host", "port", "user") if key in place}
+    with psycopg.connect(**own) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [scratch._LOCK])
+        yield
+
+
+@pytest.mark.django_db(transaction=True)
+def test_command_refuses_to_run_twice_at_a_time(another_run: None) -> None:
+    with pytest.raises(CommandError, match="Another bench_search runs"):
+        call_command("bench_search", "--references", "1000")
+
+
+@pytest.mark.django_db
+def test_command_says_what_to_do_without_vectors() -> None:
+    with pytest.raises(CommandError, match="activate_encoder"):
+        call_command("bench_search", "--references", "1000")
+    EncoderFactory.create(is_active=True)
+    with pytest.raises(CommandError, match="seed_demo"):
+        call_command("bench_search", "--references", "1000")
+
+
+@pytest.mark.parametrize("number", ["999", "2000001", "1e6", "-5000"])
+def test_command_refuses_numbers_it_was_not_made_for(number: str) -> None:
+    with pytest.raises(CommandError, match="from 1,000 to 2,000,000"):
+        call_command("bench_search", f"--references={number}")
