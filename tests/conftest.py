@@ -1,13 +1,18 @@
 """What tests of several applications share."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings as product_settings
+from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
+from pytest_django.live_server_helper import LiveServer
 
 from tests import chromium
+from tests.people import logged_in
 from tests.sandbox.process import SandboxProcess
 from tests.stack import Stack
 
@@ -45,6 +50,8 @@ def sandbox(_sandbox_process: SandboxProcess, settings: Any) -> Iterator[Sandbox
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A real Chromium, one for all tests; `make test` sees to it that there is one."""
+    # Playwright's loop stays in this thread, which Django takes for asynchronous code from now on.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         path = chromium.find(playwright)
         assert path is not None, "there is no Chromium: `python -m tests.chromium` installs one"
@@ -63,3 +70,21 @@ def page(browser: Browser) -> Iterator[Page]:
     yield opened
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def visit(page: Page, live_server: LiveServer) -> Callable[..., Page]:
+    """Opens a path of the admin as somebody: `visit(user, "/admin/")`.
+
+    A light server in this process, on the test's own database, for pages that need no worker; the
+    tests of the whole service use `stack`. `where` is another browser window's page.
+    """
+
+    def open_as(user: User, path: str, *, where: Page = page) -> Page:
+        name = product_settings.SESSION_COOKIE_NAME
+        session = logged_in(user).cookies[name].value
+        where.context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
+        where.goto(live_server.url + path)
+        return where
+
+    return open_as
