@@ -189,7 +189,7 @@ _LOCAL_FOLDER = {
 }
 STORAGES: dict[str, dict[str, Any]] = {
     "default": _SPACES if DO_SPACES_BUCKET else _LOCAL_FOLDER,
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "raiox.static_files.ModuleStaticFilesStorage"},
 }
 if IS_DEVELOPMENT:
     # Served straight from the apps' folders: no collectstatic before the first look.
