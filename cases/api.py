@@ -157,11 +157,13 @@ def _implant(pk: int | None) -> Implant | None:
 
 
 def _who_was_first(pk: int) -> dict[str, Any]:
-    case = Case.objects.select_related("decided_by").get(pk=pk)
+    case = Case.objects.select_related("decided_by", "claimed_by").get(pk=pk)
     return {
         "state": case.state,
         "decided_by": name_of(case.decided_by),
         "decided_at": case.decided_at,
+        "claimed_by": name_of(case.claimant),
+        "claimed_until": case.claimed_until if case.claimant else None,
     }
 
 

@@ -1,6 +1,7 @@
 """The story of one case: what came, what was found, what was decided, what was answered."""
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -11,7 +12,7 @@ from pgvector.django import VectorField
 
 from implants.doubt import Concern, Confidence
 from implants.fields import RegionField
-from implants.models import DIMENSIONS, Encoder, Implant, ReferenceImage
+from implants.models import DIMENSIONS, Encoder, Implant, Manufacturer, ReferenceImage
 from webhooks.models import JotformForm
 
 
@@ -74,6 +75,15 @@ class Case(models.Model):
     decision_id = models.UUIDField(_("decision id"), null=True, blank=True)
     changed_after_decision = models.BooleanField(_("changed after the decision"), default=False)
     postponed_until = models.DateTimeField(_("postponed until"), null=True, blank=True)
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("reserved by"),
+    )
+    claimed_until = models.DateTimeField(_("reserved until"), null=True, blank=True)
     correlation_id = models.CharField(_("correlation id"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("received at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
@@ -122,6 +132,12 @@ class Case(models.Model):
     def is_postponed(self) -> bool:
         """Whether a reviewer put the case off and that time has not come."""
         return self.postponed_until is not None and self.postponed_until > timezone.now()
+
+    @property
+    def claimant(self) -> User | None:
+        """Who has the case reserved at this moment; an expired claim binds nobody."""
+        is_live = self.claimed_until is not None and self.claimed_until > timezone.now()
+        return self.claimed_by if is_live else None
 
 
 class CaseImage(models.Model):
@@ -229,6 +245,89 @@ class Finding(models.Model):
         return f"{self.case} / {self.tooth or self.pk}"
 
 
+class FirstImpression(models.Model):
+    """What a reviewer took a finding for before she saw any suggestion; noted once.
+
+    An implant, or a manufacturer alone, or neither: she can't tell.
+    """
+
+    finding = models.ForeignKey(
+        Finding, models.CASCADE, related_name="impressions", verbose_name=_("finding")
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("who")
+    )
+    implant = models.ForeignKey(
+        Implant,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("implant"),
+    )
+    manufacturer = models.ForeignKey(
+        Manufacturer,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("manufacturer"),
+    )
+    suggested = models.ForeignKey(
+        Implant,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("first suggestion at that time"),
+    )
+    noted_at = models.DateTimeField(_("noted at"), auto_now_add=True)
+
+    class Meta:
+        db_table = "first_impressions"
+        ordering = ["pk"]
+        verbose_name = _("first impression")
+        verbose_name_plural = _("first impressions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["finding", "user"], name="first_impressions_finding_user_unique"
+            ),
+            models.CheckConstraint(
+                name="first_impressions_implant_or_manufacturer",
+                condition=Q(implant__isnull=True) | Q(manufacturer__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.finding} / {self.user}"
+
+
+class ReviewerPreferences(models.Model):
+    """How one reviewer likes to work."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="reviewer_preferences",
+        verbose_name=_("who"),
+    )
+    sees_suggestions_later = models.BooleanField(
+        _("look first without suggestions"),
+        default=False,
+        help_text=_(
+            "The candidates of an implant appear after you have noted your own first impression."
+        ),
+    )
+
+    class Meta:
+        db_table = "reviewer_preferences"
+        verbose_name = _("preferences of a reviewer")
+        verbose_name_plural = _("preferences of reviewers")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
 class Search(models.Model):
     """One question to the catalogue: a finding on an image by one encoder; never overwritten."""
 
@@ -324,6 +423,11 @@ class CaseEvent(models.Model):
         REOPENED = "reopened", _("Reopened")
         DECISION_KEPT = "decision_kept", _("Decision kept after the edit")
         POSTPONED = "postponed", _("Postponed")
+        CLAIM_TAKEN = "claim_taken", _("Case taken over")
+        IMPRESSION_NOTED = "impression_noted", _("First impression noted")
+        SEARCH_REQUESTED = "search_requested", _("Search for one implant requested")
+        SEARCHED = "searched", _("Search for one implant finished")
+        SEARCH_FAILED = "search_failed", _("Search for one implant failed")
         NOTHING_TO_DELIVER = "nothing_to_deliver", _("Direct case: nothing to write back to")
         DELIVERY_QUEUED = "delivery_queued", _("Answer queued")
         DELIVERY_STARTED = "delivery_started", _("Delivery started")

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import delivery, queue
+from cases import claims, delivery, queue
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
 from implants.catalogue import catalogue_changed
@@ -24,6 +25,10 @@ class ReviewError(Exception):
 
 class Conflict(ReviewError):
     """Somebody else was first, or the case is not in the state for this."""
+
+
+class Claimed(Conflict):
+    """A colleague has the case reserved."""
 
 
 class VerdictMissing(ReviewError):
@@ -44,7 +49,7 @@ def set_verdict(
     note: str = "",
 ) -> Finding:
     """Note what the reviewer says of one finding of a pending case."""
-    case = _pending(finding.case_id)
+    case = _pending(finding.case_id, actor)
     _check_verdict(verdict, implant)
     before = (finding.verdict, finding.implant_id, finding.note)
     finding.verdict, finding.implant, finding.note = verdict, implant, note.strip()
@@ -67,7 +72,7 @@ def add_finding(
     region: list[float] | None = None,
 ) -> Finding:
     """Add an implant that is on the film too; its candidates are searched in the background."""
-    case = _pending(case.pk)
+    case = _pending(case.pk, actor)
     finding = Finding.objects.create(case=case, tooth=tooth.strip(), image=image, region=region)
     record(case, Kind.FINDING_ADDED, actor, finding=finding.pk)
     queue.defer_analysis(case)
@@ -77,7 +82,7 @@ def add_finding(
 @transaction.atomic
 def remove_finding(finding: Finding, actor: User) -> None:
     """Take back a finding; a case keeps at least one."""
-    case = _pending(finding.case_id)
+    case = _pending(finding.case_id, actor)
     if case.findings.count() == 1:
         raise InvalidDecision(_("A case needs at least one finding."))
     record(case, Kind.FINDING_REMOVED, actor, finding=finding.pk)
@@ -87,7 +92,7 @@ def remove_finding(finding: Finding, actor: User) -> None:
 @transaction.atomic
 def request_analysis(case: Case, actor: User) -> None:
     """Ask for a new analysis of a case that waits; files whose download failed are tried again."""
-    case = _pending(case.pk)
+    case = _pending(case.pk, actor)
     case.images.filter(
         state=CaseImage.State.REFUSED,
         refusal__in=[CaseImage.Refusal.DOWNLOAD_FAILED, CaseImage.Refusal.LOGIN_REQUIRED],
@@ -99,7 +104,7 @@ def request_analysis(case: Case, actor: User) -> None:
 @transaction.atomic
 def approve(case: Case, actor: User, *, note: str = "") -> Case:
     """Approve the findings as they stand and queue the answer."""
-    case = _pending(case.pk)
+    case = _pending(case.pk, actor)
     if case.findings.filter(verdict="").exists():
         raise VerdictMissing(_("Each finding needs a verdict before the case can be approved."))
     return _decide(case, actor, Kind.APPROVED, state=Case.State.APPROVED, note=note.strip())
@@ -136,7 +141,7 @@ def reopen(case: Case, actor: User) -> Case:
         changed_after_decision=False,
     )
     if not updated:
-        raise _conflict(case.pk)
+        raise refusal(case.pk, actor)
     case = Case.objects.get(pk=case.pk)
     record(case, Kind.REOPENED, actor)
     delivery.cancel_queued(case)
@@ -153,7 +158,7 @@ def keep_decision(case: Case, actor: User) -> Case:
         changed_after_decision=False
     )
     if not updated:
-        raise _conflict(case.pk)
+        raise refusal(case.pk, actor)
     case = Case.objects.get(pk=case.pk)
     record(case, Kind.DECISION_KEPT, actor)
     return case
@@ -162,11 +167,9 @@ def keep_decision(case: Case, actor: User) -> Case:
 @transaction.atomic
 def postpone(case: Case, actor: User, *, until: datetime) -> Case:
     """Hide a pending case until a time."""
-    updated = Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(
-        postponed_until=until
-    )
+    updated = _open_to(case.pk, actor).update(postponed_until=until, **claims.FREE)
     if not updated:
-        raise _conflict(case.pk)
+        raise refusal(case.pk, actor)
     case = Case.objects.get(pk=case.pk)
     record(case, Kind.POSTPONED, actor, until=until.isoformat())
     return case
@@ -174,15 +177,16 @@ def postpone(case: Case, actor: User, *, until: datetime) -> Case:
 
 def _decide(case: Case, actor: User, kind: CaseEvent.Kind, **fields: Any) -> Case:
     """The one guarded UPDATE; whoever comes second is told who was first."""
-    updated = Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(
+    updated = _open_to(case.pk, actor).update(
         decided_by=actor,
         decided_at=timezone.now(),
         decision_id=uuid.uuid4(),
         postponed_until=None,
+        **claims.FREE,
         **fields,
     )
     if not updated:
-        raise _conflict(case.pk)
+        raise refusal(case.pk, actor)
     case = Case.objects.get(pk=case.pk)
     record(case, kind, actor)
     delivery.queue_answer(case)
@@ -190,17 +194,31 @@ def _decide(case: Case, actor: User, kind: CaseEvent.Kind, **fields: Any) -> Cas
     return case
 
 
-def _pending(case_id: int) -> Case:
-    """The case, locked until the transaction ends; `Conflict` unless it waits for a decision."""
+def check_claim(case: Case, actor: User) -> None:
+    """Raise `Claimed` while a colleague has the case reserved."""
+    if case.claimant not in (None, actor):
+        raise Claimed(claims.refusal(case))
+
+
+def _open_to(case_id: int, actor: User) -> QuerySet[Case]:
+    """The case, if it waits for a decision and nobody but `actor` has reserved it."""
+    return Case.objects.filter(claims.is_free_for(actor), pk=case_id, state=Case.State.PENDING)
+
+
+def _pending(case_id: int, actor: User) -> Case:
+    """The case, locked until the transaction ends; `Conflict` unless `actor` may work on it."""
     case = Case.objects.select_for_update().get(pk=case_id)
     if case.state != Case.State.PENDING:
-        raise _conflict(case_id)
+        raise refusal(case_id, actor)
+    check_claim(case, actor)
     return case
 
 
-def _conflict(case_id: int) -> Conflict:
-    """Say who was first, or what the case is doing."""
-    case = Case.objects.select_related("decided_by").get(pk=case_id)
+def refusal(case_id: int, actor: User) -> Conflict:
+    """Why `actor` can't go on: who was first or has the case open, or what it is doing."""
+    case = Case.objects.select_related("decided_by", "claimed_by").get(pk=case_id)
+    if case.state == Case.State.PENDING and case.claimant not in (None, actor):
+        return Claimed(claims.refusal(case))
     if case.decided_by is None:
         return Conflict(
             _("The case is in the state “%(state)s”; nothing was changed.")
@@ -209,7 +227,7 @@ def _conflict(case_id: int) -> Conflict:
     return Conflict(
         _("%(who)s was first: the case was %(state)s at %(when)s. Nothing was changed.")
         % {
-            "who": case.decided_by.get_full_name() or case.decided_by.get_username(),
+            "who": claims.name_of(case.decided_by),
             "state": case.get_state_display(),
             "when": timezone.localtime(case.decided_at).strftime("%d/%m/%Y %H:%M"),
         }

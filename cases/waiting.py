@@ -1,8 +1,10 @@
 """Which cases wait for a reviewer, the oldest first."""
 
+from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from cases.claims import is_free_for
 from cases.models import Case, Delivery
 
 
@@ -32,8 +34,9 @@ def waiting_cases() -> QuerySet[Case]:
     return Case.objects.filter(is_waiting()).order_by("created_at", "pk")
 
 
-def next_waiting(case: Case) -> Case | None:
-    """The case to open after this one: the next in the queue, or its first at the end."""
-    others = waiting_cases().exclude(pk=case.pk)
+def next_waiting(case: Case, user: User) -> Case | None:
+    """The case for `user` to open after this one: the next in the queue that no colleague has
+    open, or the first of those at its end."""
+    others = waiting_cases().filter(is_free_for(user)).exclude(pk=case.pk)
     later = Q(created_at__gt=case.created_at) | Q(created_at=case.created_at, pk__gt=case.pk)
     return others.filter(later).first() or others.first()

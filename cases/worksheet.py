@@ -55,6 +55,7 @@ def save(case: Case, actor: User, sheet: Sheet) -> None:
     """Keep the sheet of a pending case; raises `ReviewError` and keeps nothing otherwise."""
     case = Case.objects.select_for_update().get(pk=case.pk)
     if case.state == Case.State.PENDING:
+        review.check_claim(case, actor)
         _check_nothing_new(case, actor, sheet)
     for entry in sheet.entries:
         _save_entry(case, actor, entry)

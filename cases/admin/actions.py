@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from cases import delivery, review, worksheet
+from cases import claims, delivery, review, worksheet
 from cases.admin.page import build_desk
 from cases.admin.undo import remember_decision
 from cases.forms import Desk, PostponementForm, RejectionForm
@@ -42,6 +42,7 @@ class CaseActions:
             self._route("reject", self.reject),
             self._route("reopen", self.reopen),
             self._route("keep", self.keep),
+            self._route("take-over", self.take_over),
             self._route("postpone", self.postpone),
             self._route("analyze", self.analyze),
             self._route("add-finding", self.add_finding),
@@ -72,7 +73,7 @@ class CaseActions:
         """Reject with a reason, and go on to the next case."""
         form = RejectionForm(request.POST, prefix="rejection")
         if not form.is_valid():
-            desk = build_desk(case, request.POST)
+            desk = build_desk(case, _actor(request), request.POST)
             desk.rejection = form
             return self._show(request, case, desk, 400)
 
@@ -100,7 +101,21 @@ class CaseActions:
         def act() -> HttpResponse:
             review.keep_decision(case, _actor(request))
             messages.success(request, _("The decision on case %(case)s stays.") % {"case": case})
-            return _to_next(case)
+            return _to_next(request, case)
+
+        return self._try(request, case, act)
+
+    def take_over(self, request: HttpRequest, case: Case) -> HttpResponse:
+        """Take the case from the colleague who has it open; what was filled in stays."""
+
+        def act() -> HttpResponse:
+            holder = request.POST.get("holder", "")
+            if not claims.take_over(case, _actor(request), holder_id=_number(holder)):
+                raise review.refusal(case.pk, _actor(request))
+            messages.success(request, _("The case is yours now."))
+            if "last_seen" not in request.POST:
+                return _to(case)
+            return self._show_again(request, case, 200)
 
         return self._try(request, case, act)
 
@@ -113,7 +128,7 @@ class CaseActions:
                 raise review.InvalidDecision(_("Choose until when the case is put off."))
             worksheet.postpone(case, _actor(request), desk.sheet(), form.until())
             messages.success(request, _("Case %(case)s was put off.") % {"case": case})
-            return _to_next(case)
+            return _to_next(request, case)
 
         return self._with_desk(request, case, act)
 
@@ -173,7 +188,7 @@ class CaseActions:
         without: int | None = None,
     ) -> HttpResponse:
         """Act on what was filled in, if it is complete; otherwise show it with what is wrong."""
-        desk = build_desk(case, request.POST)
+        desk = build_desk(case, _actor(request), request.POST)
         if desk.is_valid(without=without):
             return self._try(request, case, lambda: act(desk))
         messages.error(request, _("Something is missing; it is marked below. Nothing is lost."))
@@ -195,7 +210,7 @@ class CaseActions:
         case.refresh_from_db()
         sent = request.POST.copy()
         sent["last_seen"] = str(last_event_id(case))
-        return self._show(request, case, build_desk(case, sent), status)
+        return self._show(request, case, build_desk(case, _actor(request), sent), status)
 
 
 def _actor(request: HttpRequest) -> User:
@@ -203,18 +218,22 @@ def _actor(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
+
+
 def _to(case: Case, anchor: str = "") -> HttpResponse:
     return redirect(reverse("admin:cases_case_change", args=[case.pk]) + anchor)
 
 
-def _to_next(case: Case) -> HttpResponse:
-    following = next_waiting(case)
+def _to_next(request: HttpRequest, case: Case) -> HttpResponse:
+    following = next_waiting(case, _actor(request))
     return _to(following) if following else redirect("admin:cases_case_changelist")
 
 
 def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
     remember_decision(request, case)
-    return _to_next(case)
+    return _to_next(request, case)
 
 
 def _reopened_text(case: Case) -> str:

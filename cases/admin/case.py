@@ -1,17 +1,20 @@
 """The reviewers' queue and the page of a case."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 
+from cases import claims
 from cases.admin.actions import PERMISSION, CaseActions
 from cases.admin.changelist import CaseList, WaitingFilter
+from cases.admin.claiming import claim_state, claim_urls
 from cases.admin.columns import Columns
 from cases.admin.page import build_desk, case_context
 from cases.admin.undo import take_undo
@@ -38,7 +41,8 @@ class CaseAdmin(Columns, ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         """The buttons' addresses before Django's own."""
         actions = CaseActions(self._show, self.admin_site.admin_view)
-        urls: list[URLPattern] = [*actions.urls(), *super().get_urls()]
+        ours = [*actions.urls(), *claim_urls(self.admin_site.admin_view)]
+        urls: list[URLPattern] = [*ours, *super().get_urls()]
         return urls
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CaseList]:
@@ -69,19 +73,25 @@ class CaseAdmin(Columns, ReadOnlyAdmin):
         case: Case | None = self.get_object(request, unquote(object_id))
         if case is None:
             raise Http404
-        return self._show(request, case, build_desk(case), 200)
+        if request.user.has_perm(PERMISSION):
+            claims.claim(case, cast(User, request.user))
+        return self._show(request, case, build_desk(case, cast(User, request.user)), 200)
 
     def _show(self, request: HttpRequest, case: Case, desk: Desk, status: int) -> HttpResponse:
-        may_decide = request.user.has_perm(PERMISSION)
+        user = cast(User, request.user)
+        may_decide = user.has_perm(PERMISSION)
+        is_taken = case.state == Case.State.PENDING and case.claimant not in (None, user)
+        is_open = case.state == Case.State.PENDING and not is_taken
         context = {
             **self.admin_site.each_context(request),
-            **case_context(case, desk),
+            **case_context(case, user, desk),
             "title": _("Case %(case)s") % {"case": case},
             "opts": self.opts,
             "media": desk.media,
             "undo": take_undo(request),
             "may_decide": may_decide,
-            "has_form": may_decide and (case.state == Case.State.PENDING or desk.is_bound),
+            "claim": claim_state(case, user),
+            "has_form": may_decide and (is_open or desk.is_bound),
             "is_nav_sidebar_enabled": False,
         }
         return TemplateResponse(request, "admin/cases/case/page.html", context, status=status)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 
@@ -52,21 +53,21 @@ class RefusedImage:
     advice: Promise
 
 
-def build_desk(case: Case, data: Any = None) -> Desk:
-    """The forms of the case, with its candidates; filled with `data` if somebody sent some."""
+def build_desk(case: Case, user: User, data: Any = None) -> Desk:
+    """The forms of the case for `user`, with its candidates; with `data` if she sent some."""
     findings = list(case.findings.select_related("implant__manufacturer"))
     shortlists = shortlists_of(findings)
     rows = [(finding, shortlists[finding.pk]) for finding in findings]
     return Desk(case, rows, last_event_id(case), data)
 
 
-def case_context(case: Case, desk: Desk) -> dict[str, Any]:
-    """Everything the template shows of the case."""
+def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
+    """Everything the template shows `user` of the case."""
     groups = groups_on_page((form.finding, form.shortlist) for form in desk.finding_forms)
     panels = [_panel(form, groups) for form in desk.finding_forms]
     images = _images(case.images.all())
     deliveries = list(case.deliveries.order_by("-pk"))
-    following = next_waiting(case)
+    following = next_waiting(case, user)
     return {
         "case": case,
         "desk": desk,

@@ -6,12 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.admin.utils import label_for_field
+from django.contrib.auth.models import User
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cases.claims import name_of
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from implants.models import Implant
 
@@ -29,6 +31,14 @@ class Entry:
     tone: str
 
 
+@dataclass(frozen=True)
+class Names:
+    """What the events' details refer to by id."""
+
+    implants: dict[int, str]
+    people: dict[int, str]
+
+
 _TONES = {
     Kind.APPROVED: "good",
     Kind.DELIVERY_SENT: "good",
@@ -43,7 +53,7 @@ _TONES = {
 def timeline(case: Case) -> list[Entry]:
     """Everything that happened, the newest first."""
     events = list(case.events.select_related("actor").order_by("-pk"))
-    names = _implant_names(events)
+    names = _names(events)
     return [
         Entry(
             when=event.created_at,
@@ -57,66 +67,74 @@ def timeline(case: Case) -> list[Entry]:
 
 
 def _who(event: CaseEvent) -> str:
-    if event.actor is None:
-        return _("System")
-    return event.actor.get_full_name() or event.actor.get_username()
+    return name_of(event.actor) or _("System")
 
 
-def _implant_names(events: list[CaseEvent]) -> dict[int, str]:
-    ids = {event.data.get("implant") for event in events} - {None}
-    return {
-        implant.pk: str(implant)
-        for implant in Implant.objects.filter(pk__in=ids).select_related("manufacturer")
-    }
+def _names(events: list[CaseEvent]) -> Names:
+    implants = Implant.objects.filter(pk__in=_ids(events, "implant")).select_related("manufacturer")
+    people = User.objects.filter(pk__in=_ids(events, "holder"))
+    return Names(
+        implants={implant.pk: str(implant) for implant in implants},
+        people={user.pk: name_of(user) for user in people},
+    )
 
 
-def _detail(event: CaseEvent, names: dict[int, str]) -> str:
+def _ids(events: list[CaseEvent], key: str) -> set[int]:
+    return {event.data[key] for event in events if event.data.get(key) is not None}
+
+
+def _detail(event: CaseEvent, names: Names) -> str:
     describe = _DETAILS.get(Kind(event.kind))
     return describe(event.data, names) if describe else ""
 
 
-def _files(data: dict[str, Any], names: dict[int, str]) -> str:
+def _files(data: dict[str, Any], names: Names) -> str:
     count = data.get("images", 0)
     return ngettext("%(count)d file", "%(count)d files", count) % {"count": count}
 
 
-def _edited(data: dict[str, Any], names: dict[int, str]) -> str:
+def _edited(data: dict[str, Any], names: Names) -> str:
     labels = [str(label_for_field(name, Case)) for name in data.get("fields", [])]
     if data.get("images"):
         labels.append(_files(data, names))
     return ", ".join(labels)
 
 
-def _refusal(data: dict[str, Any], names: dict[int, str]) -> str:
+def _refusal(data: dict[str, Any], names: Names) -> str:
     return _label(CaseImage.Refusal, data.get("reason"))
 
 
-def _analyzed(data: dict[str, Any], names: dict[int, str]) -> str:
+def _analyzed(data: dict[str, Any], names: Names) -> str:
     return _("encoder: %(encoder)s") % {"encoder": data.get("encoder", "")}
 
 
-def _problem(data: dict[str, Any], names: dict[int, str]) -> str:
+def _problem(data: dict[str, Any], names: Names) -> str:
     return _label(Case.Problem, data.get("problem"))
 
 
-def _finding(data: dict[str, Any], names: dict[int, str]) -> str:
+def _finding(data: dict[str, Any], names: Names) -> str:
     verdict = _label(Finding.Verdict, data.get("verdict"))
     tooth = _("tooth: %(tooth)s") % {"tooth": data["tooth"] or "—"} if "tooth" in data else ""
-    return _join(verdict, names.get(data.get("implant", 0), ""), tooth)
+    return _join(verdict, names.implants.get(data.get("implant", 0), ""), tooth)
 
 
-def _postponed(data: dict[str, Any], names: dict[int, str]) -> str:
+def _taken(data: dict[str, Any], names: Names) -> str:
+    holder = names.people.get(data.get("holder", 0))
+    return _("from %(who)s") % {"who": holder} if holder else ""
+
+
+def _postponed(data: dict[str, Any], names: Names) -> str:
     return _until(data.get("until", ""))
 
 
-def _delivery(data: dict[str, Any], names: dict[int, str]) -> str:
+def _delivery(data: dict[str, Any], names: Names) -> str:
     attempt = _("attempt %(number)d") % {"number": data["attempt"]} if "attempt" in data else ""
     reason = _label(Delivery.Reason, data.get("reason"))
     kind = _label(Delivery.Kind, data.get("kind"))
     return _join(kind, attempt, reason, _until(data.get("until", "")))
 
 
-_DETAILS: dict[CaseEvent.Kind, Callable[[dict[str, Any], dict[int, str]], str]] = {
+_DETAILS: dict[CaseEvent.Kind, Callable[[dict[str, Any], Names], str]] = {
     Kind.RECEIVED: _files,
     Kind.UPDATED: _edited,
     Kind.CHANGED_AFTER_DECISION: _edited,
@@ -125,6 +143,7 @@ _DETAILS: dict[CaseEvent.Kind, Callable[[dict[str, Any], dict[int, str]], str]] 
     Kind.ANALYSIS_FAILED: _problem,
     Kind.FINDING_CHANGED: _finding,
     Kind.POSTPONED: _postponed,
+    Kind.CLAIM_TAKEN: _taken,
     Kind.DELIVERY_QUEUED: _delivery,
     Kind.DELIVERY_SENT: _delivery,
     Kind.DELIVERY_RETRYING: _delivery,

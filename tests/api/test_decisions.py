@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
+from cases import claims
 from cases.models import Case, CaseEvent, Delivery, Finding
 from implants.models import Implant
 from tests.api.conftest import log_in
@@ -210,3 +211,19 @@ def test_approver_who_left_the_group_decides_no_more(
     answer = decide(as_brenda, case, "reject", {"reason": "duplicate"})
     assert refusal(answer) == (403, "permission_denied")
     assert_untouched(case)
+
+
+def test_decisions_on_a_case_that_somebody_has_open_are_refused(
+    as_brenda: APIClient, case: Case, make_user: Any
+) -> None:
+    rita = make_user("rita", "Revisores", first_name="Rita")
+    claims.claim(case, rita)
+    body = verdicts(case, {"verdict": "not_identifiable"}, {"verdict": "not_identifiable"})
+    for action, sent in (("approve", body), ("reject", {"reason": "duplicate"})):
+        answer = decide(as_brenda, case, action, sent)
+        assert refusal(answer) == (409, "conflict")
+        error = answer.json()["error"]
+        assert "Rita" in error["message"]
+        assert (error["details"]["state"], error["details"]["claimed_by"]) == ("pending", "Rita")
+        assert error["details"]["claimed_until"]
+    assert decide(log_in(rita), case, "approve", body).status_code == 200
