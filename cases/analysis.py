@@ -14,6 +14,7 @@ from django.db import transaction
 
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding, Result, Search
+from cases.notices.telling import case_waits
 from implants.catalogue import without_vector
 from implants.encoders.active import ActiveEncoder, EncoderReplaced, active
 from implants.encoders.bundle import EncoderUnavailable
@@ -252,9 +253,10 @@ def _end_with(case: Case, problem: Case.Problem, detail: str = "") -> None:
 
 
 def _hand_over(case: Case, problem: str) -> bool:
-    """To `pending`, unless somebody decided the case meanwhile."""
-    return bool(
-        Case.objects.filter(pk=case.pk, state__in=_OPEN).update(
-            state=Case.State.PENDING, problem=problem
-        )
+    """To `pending`, unless somebody decided the case meanwhile; reviewers hear of a new one."""
+    was_open = Case.objects.filter(pk=case.pk, state__in=_OPEN).update(
+        state=Case.State.PENDING, problem=problem
     )
+    if was_open and case.state in _UNSEEN:
+        case_waits(case)
+    return bool(was_open)

@@ -9,3 +9,7 @@ class CasesConfig(AppConfig):
 
     name = "cases"
     verbose_name = _("Cases")
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from cases.notices import checks  # noqa: F401  # importing registers them

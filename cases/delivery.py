@@ -19,6 +19,7 @@ from django.utils import timezone
 from cases import answers, queue
 from cases.events import record
 from cases.models import Case, CaseEvent, Delivery
+from cases.notices import telling
 from webhooks.client import JotformClient, client_from_settings
 from webhooks.errors import (
     Call,
@@ -251,6 +252,8 @@ def _end(row: Delivery, state: Delivery.State, *, reason: str = "", detail: str 
         return False
     facts = {"kind": row.kind, "attempt": row.attempt, "reason": reason}
     record(row.case, _EVENTS[state], **facts, detail=detail[:300])
+    if state == State.FAILED:
+        telling.delivery_failed(row)
     return True
 
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from cases import delivery, queue
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
+from cases.notices import telling
 from raiox.common import correlation
 from webhooks.client import JotformClient, client_from_settings
 from webhooks.errors import Permanent
@@ -42,9 +43,11 @@ def open_case(event_id: int) -> Case | None:
 
 def mark_failed(event_id: int, reason: str) -> None:
     """Say of an event that it could not be processed; a person can have it tried again."""
-    InboundEvent.objects.filter(pk=event_id, state=State.RECEIVED).update(
+    failed = InboundEvent.objects.filter(pk=event_id, state=State.RECEIVED).update(
         state=State.FAILED, reason=reason[:300]
     )
+    if failed:
+        telling.event_failed(event_id)
 
 
 def read_submission(event: InboundEvent, form: JotformForm) -> Submission:

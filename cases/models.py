@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
+from cases.notices.models import Notice  # noqa: F401  # Django finds models here
 from implants.doubt import Concern, Confidence
 from implants.fields import RegionField
 from implants.models import DIMENSIONS, Encoder, Implant, Manufacturer, ReferenceImage
@@ -305,6 +306,13 @@ class FirstImpression(models.Model):
 class ReviewerPreferences(models.Model):
     """How one reviewer likes to work."""
 
+    class CaseMails(models.TextChoices):
+        """When she hears of new cases by e-mail."""
+
+        AT_ONCE = "at_once", _("at once")
+        DIGEST = "digest", _("gathered, at fixed hours")
+        NONE = "none", _("never")
+
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
         models.CASCADE,
@@ -318,6 +326,18 @@ class ReviewerPreferences(models.Model):
             "The candidates of an implant appear after you have noted your own first impression."
         ),
     )
+    language = models.CharField(
+        _("language"),
+        max_length=10,
+        choices=settings.LANGUAGES,
+        blank=True,
+        help_text=_("Of these pages and of the e-mails. Without a choice: that of your browser."),
+    )
+    case_mails = models.CharField(
+        _("e-mail about new cases"), max_length=10, choices=CaseMails, default=CaseMails.DIGEST
+    )
+    wants_failures = models.BooleanField(_("e-mail when something fails"), default=True)
+    wants_summary = models.BooleanField(_("daily summary by e-mail"), default=False)
 
     class Meta:
         db_table = "reviewer_preferences"

@@ -7,6 +7,9 @@ from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
 from cases import analysis, calibrating, delivery, intake, recovery
+from cases.notices import sending, telling
+from implants.encoders.active import active
+from implants.encoders.bundle import EncoderUnavailable
 from raiox.common.correlation import correlated
 
 logger = logging.getLogger(__name__)
@@ -73,3 +76,22 @@ def requeue_lost(timestamp: int) -> None:
 def refresh_calibration(timestamp: int | None = None) -> None:
     """Learn anew what similarities mean, where catalogue or decisions have changed."""
     calibrating.refresh_calibrations()
+
+
+# Asked for by `cases.notices.telling`; each minute for digests, repetitions and what that missed.
+@app.periodic(cron="* * * * *")
+@app.task(name=telling.SEND, queueing_lock=telling.SEND, lock=telling.SEND)
+def send_notices(timestamp: int | None = None) -> None:
+    """Tell people what is due; one job at a time, so that a slow mail server holds up nothing."""
+    telling.summary_due()
+    sending.send_due()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="cases.look_after_encoder", queueing_lock="cases.look_after_encoder")
+def look_after_encoder(timestamp: int) -> None:
+    """Tell people when radiographs can't be compared."""
+    try:
+        active()
+    except EncoderUnavailable:
+        telling.encoder_missing()

@@ -9,3 +9,7 @@ from raiox.checks import refuse_unsafe_settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "raiox.settings")
 application = get_wsgi_application()
 refuse_unsafe_settings()
+
+from cases.notices import watch  # noqa: E402  # models can be loaded only now
+
+watch.start()

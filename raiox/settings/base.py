@@ -51,6 +51,20 @@ DELIVERY_GRACE_SECONDS: int = env.int("DELIVERY_GRACE_SECONDS", default=30)
 # The first repetition after a failure; each later one waits three times as long.
 DELIVERY_RETRY_SECONDS: int = env.int("DELIVERY_RETRY_SECONDS", default=20)
 
+# --- Telling people: e-mail, and one Telegram chat ---
+EMAIL_URL: str = env.str("EMAIL_URL", default="")
+EMAIL_IS_CONFIGURED = bool(EMAIL_URL)
+if EMAIL_IS_CONFIGURED:
+    vars().update(env.email_url("EMAIL_URL"))
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL: str = env.str("DEFAULT_FROM_EMAIL", default="Raiox AI <raiox@localhost>")
+TELEGRAM_BOT_TOKEN: str = env.str("TELEGRAM_BOT_TOKEN", default="")
+TELEGRAM_CHAT_ID: str = env.str("TELEGRAM_CHAT_ID", default="")
+TELEGRAM_API_URL: str = env.str("TELEGRAM_API_URL", default="https://api.telegram.org")
+# Hours of the day, in TIME_ZONE.
+DIGEST_TIMES: list[str] = env.list("DIGEST_TIMES", default=["08:00", "13:00"])
+SUMMARY_TIME: str = env.str("SUMMARY_TIME", default="07:30")
+
 # --- Applications ---
 INSTALLED_APPS = [
     "raiox.apps.RaioxAdminConfig",
@@ -79,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "cases.languages.PreferredLanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
