@@ -47,8 +47,8 @@ export function panned(view, space, dx, dy) {
 }
 
 /** The view after a quarter turn clockwise, as it is seen. */
-export function turned(view, space) {
-  return kept({ ...view, turns: (view.turns + (view.flipped ? 3 : 1)) % 4 }, space);
+export function turned(view) {
+  return { ...view, turns: (view.turns + (view.flipped ? 3 : 1)) % 4 };
 }
 
 /** The view that shows a region [x, y, width, height] with something around it. */

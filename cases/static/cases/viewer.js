@@ -1,6 +1,6 @@
 // The viewer of radiographs: `<div class="rx-viewer" data-viewer>`, markup in films.html.
 //
-//   viewerOf(element)            the Viewer of an element with [data-viewer]; the page makes its own
+//   viewerOf(element)            the Viewer of an element with [data-viewer]; the page's is made here
 //   viewer.imageId               the pk of the image shown, a string
 //   viewer.show(imageId)         shows another image of the case
 //   viewer.toImage(x, y)         client pixels → { x, y } in fractions of the upright stored image
@@ -21,8 +21,12 @@
 
 import { followGestures } from "./gestures.js";
 import * as geometry from "./geometry.js";
+import { rememberViews } from "./memory.js";
+import { bindKeys, equip } from "./tools.js";
 
-const LEVELS = Object.freeze({ brightness: 1, contrast: 1, inverted: false });
+const LEVELS = Object.freeze({ brightness: 0, contrast: 0, inverted: false });
+const MAX_LEVEL = 100;
+const LEVELS_A_DOUBLING = 50;
 const SVG = "http://www.w3.org/2000/svg";
 const viewers = new WeakMap();
 
@@ -31,20 +35,24 @@ export function viewerOf(element) {
   return viewers.get(element);
 }
 
+/** One film of a case at a time, in a view that people change. */
 export class Viewer {
-  #films;
+  #films = new Map();
   #states = new Map();
   #tool = null;
-  #drawing = 0;
+  #frame = 0;
 
   constructor(element) {
     this.element = element;
     this.stage = element.querySelector("[data-stage]");
-    this.#films = new Map([...element.querySelectorAll("[data-film]")].map((film) => [film.dataset.film, film]));
+    /** Where the pointer hovers, in pixels from the middle of the stage. */
+    this.pointer = null;
+    for (const film of element.querySelectorAll("[data-film]")) this.#take(film);
     this.overlay = this.stage.appendChild(newOverlay());
     viewers.set(element, this);
     element.classList.add("rx-viewer-on");
     followGestures(this);
+    equip(this);
     new ResizeObserver(() => this.#draw()).observe(this.stage);
     this.show(this.#films.keys().next().value);
   }
@@ -61,39 +69,45 @@ export class Viewer {
 
   /** The image element shown. */
   get image() {
-    return this.#films.get(this.imageId).querySelector("img");
+    return imageIn(this.#films.get(this.imageId));
   }
 
-  /** The view and the levels of the image shown. */
+  /** The view of the image shown (see geometry.js), and its levels from -100 to 100. */
   get state() {
-    return this.#states.get(this.imageId) ?? { ...geometry.WHOLE, ...LEVELS };
+    return geometry.kept(this.#state, this.space);
   }
 
   /** Sizes of the image and of the stage, for geometry.js. */
   get space() {
-    const { image, stage } = this;
-    return {
-      film: { width: image.naturalWidth || image.width || 1, height: image.naturalHeight || image.height || 1 },
-      stage: { width: stage.clientWidth || 1, height: stage.clientHeight || 1 },
-    };
+    return { film: sizeOf(this.image), stage: { width: this.stage.clientWidth || 1, height: this.stage.clientHeight || 1 } };
   }
 
   /** What rx:view tells. */
   get transform() {
-    const { state, space } = this;
+    const { state, space, imageId } = this;
     return {
       ...state,
-      imageId: this.imageId,
+      imageId,
       scale: geometry.scaleOf(state, space),
       matrix: geometry.matrixOf(state, space),
     };
+  }
+
+  /** Everything that a reload must not lose. */
+  get memory() {
+    return { imageId: this.imageId, states: [...this.#states] };
+  }
+
+  set memory({ imageId, states }) {
+    this.#states = new Map(states);
+    this.show(imageId);
+    this.#draw();
   }
 
   show(imageId) {
     if (!this.#films.has(imageId) || imageId === this.imageId) return;
     this.imageId = imageId;
     for (const [id, film] of this.#films) film.hidden = id !== imageId;
-    if (!this.image.complete) this.image.addEventListener("load", () => this.#draw(), { once: true });
     this.#tell("rx:image");
     this.#draw();
   }
@@ -108,58 +122,111 @@ export class Viewer {
     return { x: clientX - left - width / 2, y: clientY - top - height / 2 };
   }
 
-  zoom(factor, point = { x: 0, y: 0 }) {
-    this.#view(geometry.zoomed(this.state, this.space, factor, point));
+  zoom(factor, point = this.pointer ?? { x: 0, y: 0 }) {
+    this.change(geometry.zoomed(this.state, this.space, factor, point));
   }
 
   pan(dx, dy) {
-    this.#view(geometry.panned(this.state, this.space, dx, dy));
+    this.change(geometry.panned(this.state, this.space, dx, dy));
   }
 
   rotate() {
-    this.#view(geometry.turned(this.state, this.space));
+    this.change(geometry.turned(this.state));
   }
 
   flip() {
-    this.#view({ flipped: !this.state.flipped });
+    this.change({ flipped: !this.state.flipped });
   }
 
   invert() {
-    this.#view({ inverted: !this.state.inverted });
+    this.change({ inverted: !this.state.inverted });
+  }
+
+  /** Brighter and richer in contrast by so much. */
+  addLevels(brightness, contrast) {
+    const { state } = this;
+    this.change({
+      brightness: limited(state.brightness + brightness),
+      contrast: limited(state.contrast + contrast),
+    });
   }
 
   reset() {
-    this.#view({ ...geometry.WHOLE, ...LEVELS });
+    this.change({ ...geometry.WHOLE, ...LEVELS });
   }
 
   frame(region) {
-    this.#view(geometry.framed(this.state, this.space, region));
+    this.change(geometry.framed(this.state, this.space, region));
   }
 
-  #view(change) {
-    this.#states.set(this.imageId, { ...this.state, ...change });
+  /** Take over parts of a state. */
+  change(part) {
+    this.#states.set(this.imageId, { ...this.#state, ...part });
     this.#draw();
   }
 
-  /** Drawn once a frame, however many events came. */
+  get #state() {
+    return this.#states.get(this.imageId) ?? { ...geometry.WHOLE, ...LEVELS };
+  }
+
+  #take(film) {
+    this.#films.set(film.dataset.film, film);
+    const image = imageIn(film);
+    const fail = () => {
+      film.classList.add("rx-film-broken");
+      film.querySelector(".rx-film-missing").hidden = false;
+    };
+    image.addEventListener("load", () => this.#draw());
+    image.addEventListener("error", fail);
+    if (image.complete && !image.naturalWidth) fail();
+  }
+
+  /** Once for each frame of the screen, however many events came. */
   #draw() {
-    this.#drawing ||= requestAnimationFrame(() => {
-      this.#drawing = 0;
-      const { film } = this.space;
-      const { scale, matrix, brightness, contrast, inverted } = this.transform;
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      const { transform, image, overlay } = this;
+      const { scale, matrix } = transform;
       const [a, b, c, d, e, f] = matrix;
-      this.image.style.transform = `matrix(${[a, b, c, d].map((part) => part * scale)}, ${e}, ${f})`;
-      this.image.style.filter = `invert(${Number(inverted)}) brightness(${brightness}) contrast(${contrast})`;
-      this.overlay.style.width = `${film.width * scale}px`;
-      this.overlay.style.height = `${film.height * scale}px`;
-      this.overlay.style.transform = `matrix(${matrix})`;
-      this.#tell("rx:view", this.transform);
+      const { width, height } = sizeOf(image);
+      image.style.transform = `matrix(${[a, b, c, d].map((part) => part * scale)}, ${e}, ${f})`;
+      image.style.filter = filterOf(transform);
+      overlay.style.width = `${width * scale}px`;
+      overlay.style.height = `${height * scale}px`;
+      overlay.style.transform = `matrix(${matrix})`;
+      this.#tell("rx:view", transform);
     });
   }
 
   #tell(name, detail = null) {
     this.element.dispatchEvent(new CustomEvent(name, { detail }));
   }
+}
+
+function imageIn(film) {
+  return film.querySelector("img");
+}
+
+/** The upright size in pixels, known before the film has come. */
+function sizeOf(image) {
+  return {
+    width: image.naturalWidth || Number(image.getAttribute("width")) || 1,
+    height: image.naturalHeight || Number(image.getAttribute("height")) || 1,
+  };
+}
+
+/** Inverted first: brighter then means what is seen. */
+function filterOf({ brightness, contrast, inverted }) {
+  const factor = (level) => 2 ** (level / LEVELS_A_DOUBLING);
+  return [
+    ...(inverted ? ["invert(1)"] : []),
+    ...(brightness ? [`brightness(${factor(brightness)})`] : []),
+    ...(contrast ? [`contrast(${factor(contrast)})`] : []),
+  ].join(" ");
+}
+
+function limited(level) {
+  return Math.min(MAX_LEVEL, Math.max(-MAX_LEVEL, level));
 }
 
 function newOverlay() {
@@ -170,4 +237,8 @@ function newOverlay() {
   return overlay;
 }
 
-for (const element of document.querySelectorAll("[data-viewer]")) new Viewer(element);
+for (const element of document.querySelectorAll("[data-viewer]")) {
+  const viewer = new Viewer(element);
+  bindKeys(element, () => viewer);
+  rememberViews(viewer);
+}
