@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
+from implants.admin.exchange import ExchangeMixin
 from implants.admin.removal import delete_with_films
 from implants.admin.states import references_with_state, state_badge
 from implants.admin.upload import add_uploads
@@ -37,11 +38,12 @@ class ManufacturerAdmin(admin.ModelAdmin):
 
 
 @admin.register(Implant)
-class ImplantAdmin(admin.ModelAdmin):
+class ImplantAdmin(ExchangeMixin, admin.ModelAdmin):
     """Lines of implants; their page takes many radiographs at once and shows the gallery."""
 
     form = ImplantForm
     change_form_template = "admin/implants/implant/change_form.html"
+    change_list_template = "admin/implants/implant/change_list.html"
     list_display = ("name", "manufacturer", "type", "connection", "references", "is_demo")
     list_filter = ("is_demo", "manufacturer", "connection", "type")
     list_select_related = ("manufacturer",)

@@ -212,6 +212,10 @@ if IS_DEVELOPMENT:
     STATIC_ROOT = None
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
+# --- Tables ---
+# Our own columns guard more than this does (implants.exchange.tables); a second line of defence.
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+
 # --- Search ---
 EXACT_SEARCH_LIMIT: int = env.int("EXACT_SEARCH_LIMIT", default=30_000)
 ENCODER_THREADS: int = env.int("ENCODER_THREADS", default=2)
