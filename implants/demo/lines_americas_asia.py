@@ -1,11 +1,9 @@
-"""Lines from North America, Israel and Korea. Facts with their sources; `geometry` is assumed."""
+"""Lines from North America, Israel and Korea. Their `geometry` is assumed for the rendering."""
 
 from typing import Final
 
 from implants.demo.geometry import Body, Collar, Cutting, Geometry, Socket, Thread
-from implants.demo.system import DemoSystem, diameters
-
-OSSTEM_HIOSSEN: Final = "Osstem TSIII / Hiossen ETIII"
+from implants.demo.system import DemoSystem, demo_system
 
 _HEX_11 = Socket(2.9, 11.0, 1.3, "hex", 2.5, 1.6, 1.8, 6.4)
 _TS_ET = Geometry(
@@ -19,28 +17,10 @@ _TS_ET = Geometry(
 )
 
 AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
-    DemoSystem(
-        manufacturer="Zimmer",
-        country="US",
-        name="Tapered Screw-Vent",
-        aliases=("TSV", "Screw-Vent"),
-        type="screw",
-        connection="internal_hex",
-        connection_detail="1,5 mm de profundidade",
-        body="semi_tapered",
-        thread="tripla entrada",
-        collar="varia",
-        diameters_mm=diameters("3.7", "4.1", "4.7", "6.0"),
-        sources={
-            "type": "K",
-            "connection": "S",
-            "connection_detail": "S",
-            "body": "S",
-            "thread": "S",
-            "collar": "K",
-            "diameters_mm": "R",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Zimmer",
+        "Tapered Screw-Vent",
+        Geometry(
             diameters=(3.7, 4.1, 4.7),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("v", 0.62, 3, 0.3, 0.3),
@@ -50,26 +30,10 @@ AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(2.9, 22.0, 0.5, "hex", 2.5, 1.5, 1.8, 6.0),
         ),
     ),
-    DemoSystem(
-        manufacturer="Zimmer Biomet",
-        country="US",
-        name="3i Certain",
-        aliases=("Certain",),
-        type="screw",
-        connection="internal_hex",
-        body="parallel",
-        thread="entrada simples",
-        collar="usinado ou ausente",
-        diameters_mm=diameters("3.4", "4.1", "5.0", "6.0"),
-        sources={
-            "type": "K",
-            "connection": "S",
-            "body": "S",
-            "thread": "S",
-            "collar": "K",
-            "diameters_mm": "L",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Zimmer Biomet",
+        "3i Certain",
+        Geometry(
             diameters=(3.4, 4.1, 5.0),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("v", 0.66, 1, 0.3, 0.3),
@@ -79,29 +43,10 @@ AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(2.7, 0, 0, "hex", 2.6, 4.0, 1.8, 7.2),
         ),
     ),
-    DemoSystem(
-        manufacturer="BioHorizons",
-        country="US",
-        name="Tapered Internal",
-        type="screw",
-        connection="internal_hex",
-        connection_detail="1,5 mm, chanfro de 45°",
-        level="bone",
-        body="tapered",
-        thread="trapezoidal reversa",
-        collar="Laser-Lok",
-        diameters_mm=diameters("3.0", "3.5", "4.5", "5.7"),
-        sources={
-            "type": "K",
-            "connection": "S",
-            "connection_detail": "S",
-            "level": "K",
-            "body": "S",
-            "thread": "S",
-            "collar": "K",
-            "diameters_mm": "L",
-        },
-        geometry=Geometry(
+    demo_system(
+        "BioHorizons",
+        "Tapered Internal",
+        Geometry(
             diameters=(3.5, 4.5),
             lengths=(9.0, 10.5, 12.0),
             thread=Thread("reverse_buttress", 0.95, 1, 0.42, 0.5),
@@ -111,24 +56,10 @@ AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(3.2, 45.0, 0.4, "hex", 2.5, 1.5, 1.8, 6.4),
         ),
     ),
-    DemoSystem(
-        manufacturer="Bicon",
-        country="US",
-        name="Short",
-        type="press_fit",
-        connection="locking_taper",
-        connection_detail="1,5°, sem rosca interna",
-        body="",
-        thread="aletas em platô",
-        collar="inclinado",
-        sources={
-            "type": "K",
-            "connection": "G",
-            "connection_detail": "G",
-            "thread": "K",
-            "collar": "K",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Bicon",
+        "Short",
+        Geometry(
             diameters=(4.0, 4.5, 5.0),
             lengths=(6.0, 8.0),
             thread=Thread("fin", 0.95, 0, 0.75, 0.65),
@@ -138,57 +69,20 @@ AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
             submerged=1.2,
         ),
     ),
-    DemoSystem(
-        manufacturer="Osstem",
-        country="KR",
-        name="TSIII",
-        aliases=("TS III",),
-        type="screw",
-        connection="internal_hex",
-        connection_detail="11°",
-        level="bone",
-        body="tapered",
-        thread="entrada simples ou dupla (as fontes divergem)",
-        look_alike_group=OSSTEM_HIOSSEN,
-        sources={
-            "type": "K",
-            "connection": "T",
-            "connection_detail": "T",
-            "level": "K",
-            "body": "K",
-            "thread": "F, S",
-            "look_alike_group": "S",
-        },
-        geometry=_TS_ET,
+    demo_system(
+        "Osstem",
+        "TSIII",
+        _TS_ET,
     ),
-    DemoSystem(
-        manufacturer="Hiossen",
-        country="US",
-        name="ETIII",
-        aliases=("ET III",),
-        type="screw",
-        look_alike_group=OSSTEM_HIOSSEN,
-        sources={"type": "K", "look_alike_group": "S"},
-        geometry=_TS_ET,
+    demo_system(
+        "Hiossen",
+        "ETIII",
+        _TS_ET,
     ),
-    DemoSystem(
-        manufacturer="Osstem",
-        country="KR",
-        name="SSII",
-        aliases=("SS II",),
-        type="screw",
-        connection="internal_octagon",
-        connection_detail="8°",
-        level="tissue",
-        body="parallel",
-        sources={
-            "type": "K",
-            "connection": "T",
-            "connection_detail": "T",
-            "level": "K",
-            "body": "T",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Osstem",
+        "SSII",
+        Geometry(
             diameters=(4.1, 4.8),
             lengths=(11.8, 13.8),
             thread=Thread("v", 0.8, 1, 0.35, 0.35),
@@ -199,27 +93,10 @@ AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
             submerged=-1.8,
         ),
     ),
-    DemoSystem(
-        manufacturer="Dentium",
-        country="KR",
-        name="SuperLine",
-        type="screw",
-        connection="conical",
-        connection_detail="com hexágono",
-        level="bone",
-        body="tapered",
-        thread="dupla entrada, cortante",
-        diameters_mm=diameters("3.6", "4.0", "4.5", "5.0"),
-        sources={
-            "type": "K",
-            "connection": "K",
-            "connection_detail": "K",
-            "level": "K",
-            "body": "S",
-            "thread": "S",
-            "diameters_mm": "R",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Dentium",
+        "SuperLine",
+        Geometry(
             diameters=(3.6, 4.0, 4.5, 5.0),
             lengths=(8.0, 10.0, 12.0),
             thread=Thread("buttress", 0.85, 2, 0.42, 0.55),
@@ -229,23 +106,10 @@ AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(3.0, 8.0, 1.9, "hex", 2.3, 1.2, 1.7, 6.0),
         ),
     ),
-    DemoSystem(
-        manufacturer="MegaGen",
-        country="KR",
-        name="AnyRidge",
-        type="screw",
-        connection="conical",
-        connection_detail="10°",
-        level="bone",
-        thread="em lâmina, núcleo estreito",
-        sources={
-            "type": "K",
-            "connection": "R",
-            "connection_detail": "R",
-            "level": "K",
-            "thread": "S",
-        },
-        geometry=Geometry(
+    demo_system(
+        "MegaGen",
+        "AnyRidge",
+        Geometry(
             diameters=(4.0, 4.5, 5.0),
             lengths=(8.5, 10.0, 11.5),
             thread=Thread("v", 1.3, 1, 0.55, 0.95),
@@ -256,25 +120,10 @@ AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
             submerged=0.6,
         ),
     ),
-    DemoSystem(
-        manufacturer="MIS",
-        country="IL",
-        name="V3",
-        type="screw",
-        connection="conical",
-        thread="cônica",
-        apex="flat",
-        collar="crista com três faces",
-        diameters_mm=diameters("3.3", "3.9", "4.3", "5.0"),
-        sources={
-            "type": "K",
-            "connection": "F",
-            "thread": "F",
-            "apex": "F",
-            "collar": "F",
-            "diameters_mm": "F",
-        },
-        geometry=Geometry(
+    demo_system(
+        "MIS",
+        "V3",
+        Geometry(
             diameters=(3.3, 3.9, 4.3, 5.0),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("square", 1.15, 2, 0.38, 0.55),
@@ -284,23 +133,10 @@ AMERICAS_ASIA: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(2.8, 6.0, 2.2, "hex", 2.1, 1.1, 1.6, 6.0),
         ),
     ),
-    DemoSystem(
-        manufacturer="Noris",
-        country="IL",
-        name="Tuff",
-        type="screw",
-        connection="internal_hex",
-        body="tapered",
-        thread="variável",
-        diameters_mm=diameters("3.3", "3.75", "4.2", "5.0"),
-        sources={
-            "type": "K",
-            "connection": "F",
-            "body": "F",
-            "thread": "F",
-            "diameters_mm": "R",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Noris",
+        "Tuff",
+        Geometry(
             diameters=(3.75, 4.2, 5.0),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("buttress", 1.4, 2, 0.4, 0.8),

@@ -1,41 +1,19 @@
-"""Brazilian lines. Facts with their sources; `geometry` is assumed for the rendering."""
+"""Brazilian lines. Their `geometry` is assumed for the rendering."""
 
 from typing import Final
 
 from implants.demo.geometry import Body, Collar, Cutting, Geometry, Socket, Thread
-from implants.demo.system import DemoSystem, diameters
-
-# Groups are interfaces that a source gives in numbers ("external hex" alone is no interface), less
-# what a sourced fact of the silhouette tells apart. An outline that nobody or only general
-# knowledge (K) tells splits no group: united wrongly costs a look into the patient's records, split
-# wrongly the wrong screw.
-MORSE_11_5: Final = "Morse 11,5° / 2,5 mm / 1,8 mm"
-MORSE_16: Final = "Morse 16° / 3,0 mm / 1,6 mm"
+from implants.demo.system import DemoSystem, demo_system
 
 _CM = Socket(2.5, 5.75, 3.6, "none", 0, 0, 1.8, 7.0)
 _GM = Socket(3.0, 8.0, 2.6, "hex", 1.95, 0.9, 1.6, 6.6)
 _EXTERNAL_HEX = Socket(2.0, 0, 0, "none", 0, 0, 2.0, 6.5, 0.7, 2.7)
 
 BRAZIL: Final[tuple[DemoSystem, ...]] = (
-    DemoSystem(
-        manufacturer="Neodent",
-        country="BR",
-        name="Drive CM",
-        type="screw",
-        connection="conical",
-        connection_detail="11,5° / 2,5 mm / 1,8 mm",
-        level="bone",
-        body="tapered",
-        look_alike_group=MORSE_11_5,
-        sources={
-            "type": "K",
-            "connection": "G",
-            "connection_detail": "G",
-            "level": "K",
-            "body": "K",
-            "look_alike_group": "G",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Neodent",
+        "Drive CM",
+        Geometry(
             diameters=(3.5, 4.3, 5.0),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("square", 1.15, 2, 0.30, 0.55),
@@ -46,25 +24,10 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
             submerged=1.0,
         ),
     ),
-    DemoSystem(
-        manufacturer="Neodent",
-        country="BR",
-        name="Titamax CM",
-        type="screw",
-        connection="conical",
-        connection_detail="11,5° / 2,5 mm / 1,8 mm",
-        level="bone",
-        body="parallel",
-        look_alike_group=MORSE_11_5,
-        sources={
-            "type": "K",
-            "connection": "G",
-            "connection_detail": "G",
-            "level": "K",
-            "body": "K",
-            "look_alike_group": "G",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Neodent",
+        "Titamax CM",
+        Geometry(
             diameters=(3.5, 3.75, 4.0),
             lengths=(9.0, 11.0, 13.0),
             thread=Thread("v", 0.6, 1, 0.27, 0.27),
@@ -75,16 +38,10 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
             submerged=1.0,
         ),
     ),
-    DemoSystem(
-        manufacturer="Neodent",
-        country="BR",
-        name="Titamax HE",
-        type="screw",
-        connection="external_hex",
-        thread="autorrosqueante",
-        collar="usinado",
-        sources={"type": "K", "connection": "F", "thread": "F", "collar": "F"},
-        geometry=Geometry(
+    demo_system(
+        "Neodent",
+        "Titamax HE",
+        Geometry(
             diameters=(3.3, 3.75, 4.0),
             lengths=(9.0, 11.0, 13.0),
             thread=Thread("v", 0.6, 1, 0.3, 0.3),
@@ -94,28 +51,10 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
             socket=_EXTERNAL_HEX,
         ),
     ),
-    DemoSystem(
-        manufacturer="Neodent",
-        country="BR",
-        name="Helix GM",
-        aliases=("Grand Morse Helix", "GM Helix"),
-        type="screw",
-        connection="conical",
-        connection_detail="16° / 3,0 mm / 1,6 mm; indexador hexagonal interno",
-        thread="trapezoidal, dupla",
-        apex="cone",
-        diameters_mm=diameters("3.75", "4.0", "7.0"),
-        look_alike_group=MORSE_16,
-        sources={
-            "type": "K",
-            "connection": "G",
-            "connection_detail": "G, F",
-            "thread": "F",
-            "apex": "F",
-            "diameters_mm": "F",
-            "look_alike_group": "G",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Neodent",
+        "Helix GM",
+        Geometry(
             diameters=(3.75, 4.0),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("trapezoid", 1.0, 2, 0.22, 0.5),
@@ -126,26 +65,10 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
             submerged=1.2,
         ),
     ),
-    DemoSystem(
-        manufacturer="SIN",
-        country="BR",
-        name="Strong SW",
-        type="screw",
-        connection="conical",
-        connection_detail=(
-            "11,5° / 2,5 mm / 1,8 mm ou 16° / 2,72 mm / 1,6 mm; "
-            "também com hexágono externo e interno"
-        ),
-        level="bone",
-        look_alike_group=MORSE_11_5,
-        sources={
-            "type": "K",
-            "connection": "G, F",
-            "connection_detail": "G, F",
-            "level": "K",
-            "look_alike_group": "G",
-        },
-        geometry=Geometry(
+    demo_system(
+        "SIN",
+        "Strong SW",
+        Geometry(
             diameters=(3.5, 3.8, 4.5),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("buttress", 0.9, 2, 0.3, 0.42),
@@ -156,15 +79,10 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
             submerged=0.8,
         ),
     ),
-    DemoSystem(
-        manufacturer="Conexão",
-        country="BR",
-        name="Master",
-        type="screw",
-        connection="external_hex",
-        diameters_mm=diameters("3.75", "5.0"),
-        sources={"type": "K", "connection": "D", "diameters_mm": "K"},
-        geometry=Geometry(
+    demo_system(
+        "Conexão",
+        "Master",
+        Geometry(
             diameters=(3.75, 5.0),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("v", 0.72, 1, 0.36, 0.36),
@@ -174,23 +92,10 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
             socket=_EXTERNAL_HEX,
         ),
     ),
-    DemoSystem(
-        manufacturer="Implacil",
-        country="BR",
-        name="Maestro",
-        type="screw",
-        connection="conical",
-        connection_detail="11,5° / 2,5 mm / 1,8 mm; também com hexágono interno e externo",
-        level="bone",
-        look_alike_group=MORSE_11_5,
-        sources={
-            "type": "K",
-            "connection": "G, D",
-            "connection_detail": "G, D",
-            "level": "K",
-            "look_alike_group": "G",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Implacil",
+        "Maestro",
+        Geometry(
             diameters=(3.5, 4.0, 4.5),
             lengths=(9.0, 11.0, 13.0),
             thread=Thread("trapezoid", 0.85, 1, 0.38, 0.45),
@@ -201,15 +106,10 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
             submerged=1.2,
         ),
     ),
-    DemoSystem(
-        manufacturer="FGM",
-        country="BR",
-        name="Arcsys",
-        type="screw",
-        connection="conical",
-        connection_detail="de fricção, sem rosca interna",
-        sources={"type": "K", "connection": "G", "connection_detail": "G"},
-        geometry=Geometry(
+    demo_system(
+        "FGM",
+        "Arcsys",
+        Geometry(
             diameters=(3.3, 3.8, 4.3),
             lengths=(9.0, 11.0, 13.0),
             thread=Thread("square", 1.2, 2, 0.35, 0.5),
@@ -220,21 +120,10 @@ BRAZIL: Final[tuple[DemoSystem, ...]] = (
             submerged=1.2,
         ),
     ),
-    DemoSystem(
-        manufacturer="Plenum",
-        country="BR",
-        name="MF",
-        type="screw",
-        connection="conical",
-        connection_detail="16° / 3,0 mm / 1,6 mm",
-        look_alike_group=MORSE_16,
-        sources={
-            "type": "K",
-            "connection": "G",
-            "connection_detail": "G",
-            "look_alike_group": "G",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Plenum",
+        "MF",
+        Geometry(
             diameters=(3.5, 4.0, 4.5),
             lengths=(10.0, 11.5),
             thread=Thread("reverse_buttress", 1.1, 1, 0.42, 0.5),

@@ -1,35 +1,19 @@
-"""European lines. Facts with their sources; `geometry` is assumed for the rendering."""
+"""European lines. Their `geometry` is assumed for the rendering."""
 
 from typing import Final
 
 from implants.demo.geometry import Body, Collar, Cutting, Geometry, Socket, Thread
-from implants.demo.system import DemoSystem, diameters
+from implants.demo.system import DemoSystem, demo_system
 
 _CROSSFIT = Socket(3.1, 7.5, 1.6, "grooves", 2.4, 1.3, 1.7, 6.2)
 _TORCFIT = Socket(2.9, 7.0, 1.2, "hex", 2.35, 1.4, 1.7, 6.0)
 _SYNOCTA = Socket(3.3, 8.0, 1.9, "octagon", 2.8, 1.2, 2.0, 6.4)
 
 EUROPE: Final[tuple[DemoSystem, ...]] = (
-    DemoSystem(
-        manufacturer="Straumann",
-        country="CH",
-        name="Bone Level",
-        aliases=("BL",),
-        type="screw",
-        connection="conical",
-        connection_detail="CrossFit",
-        level="bone",
-        body="parallel",
-        diameters_mm=diameters("3.3", "4.1", "4.8"),
-        sources={
-            "type": "K",
-            "connection": "K",
-            "connection_detail": "K",
-            "level": "K",
-            "body": "S",
-            "diameters_mm": "R",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Straumann",
+        "Bone Level",
+        Geometry(
             diameters=(3.3, 4.1, 4.8),
             lengths=(8.0, 10.0, 12.0),
             thread=Thread("v", 0.8, 1, 0.3, 0.3),
@@ -39,28 +23,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             socket=_CROSSFIT,
         ),
     ),
-    DemoSystem(
-        manufacturer="Straumann",
-        country="CH",
-        name="Bone Level Tapered",
-        aliases=("BLT",),
-        type="screw",
-        connection="conical",
-        connection_detail="CrossFit",
-        level="bone",
-        body="tapered",
-        apex="dome",
-        diameters_mm=diameters("2.9", "3.3", "4.1", "4.8"),
-        sources={
-            "type": "K",
-            "connection": "K",
-            "connection_detail": "K",
-            "level": "K",
-            "body": "S",
-            "apex": "S",
-            "diameters_mm": "D, R",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Straumann",
+        "Bone Level Tapered",
+        Geometry(
             diameters=(2.9, 3.3, 4.1, 4.8),
             lengths=(10.0, 12.0),
             thread=Thread("v", 0.8, 1, 0.3, 0.36),
@@ -70,23 +36,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             socket=_CROSSFIT,
         ),
     ),
-    DemoSystem(
-        manufacturer="Straumann",
-        country="CH",
-        name="BLX",
-        type="screw",
-        connection_detail="TorcFit",
-        level="bone",
-        body="tapered",
-        thread="passo de 1,7 a 3,1 mm, cortante",
-        sources={
-            "type": "K",
-            "connection_detail": "F",
-            "level": "K",
-            "body": "F",
-            "thread": "S",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Straumann",
+        "BLX",
+        Geometry(
             diameters=(3.5, 3.75, 4.5, 5.0),
             lengths=(10.0, 12.0),
             thread=Thread("trapezoid", 1.05, 2, 0.3, 0.85, apical_pitch=1.5),
@@ -97,16 +50,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             submerged=0.4,
         ),
     ),
-    DemoSystem(
-        manufacturer="Straumann",
-        country="CH",
-        name="TLX",
-        type="screw",
-        connection_detail="TorcFit",
-        level="tissue",
-        body="tapered",
-        sources={"type": "K", "connection_detail": "K", "level": "K", "body": "K"},
-        geometry=Geometry(
+    demo_system(
+        "Straumann",
+        "TLX",
+        Geometry(
             diameters=(3.75, 4.5, 5.0),
             lengths=(12.0, 14.0),
             thread=Thread("trapezoid", 1.1, 2, 0.35, 0.85, apical_pitch=1.5),
@@ -117,28 +64,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             submerged=-2.0,
         ),
     ),
-    DemoSystem(
-        manufacturer="Straumann",
-        country="CH",
-        name="Tissue Level",
-        aliases=("TL", "Standard", "Standard Plus"),
-        type="screw",
-        connection_detail="synOcta",
-        level="tissue",
-        body="parallel",
-        apex="dome",
-        collar="em tulipa, 1,8 ou 2,8 mm",
-        diameters_mm=diameters("3.3", "4.1", "4.8"),
-        sources={
-            "type": "K",
-            "connection_detail": "K",
-            "level": "K",
-            "body": "S",
-            "apex": "S",
-            "collar": "S",
-            "diameters_mm": "R",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Straumann",
+        "Tissue Level",
+        Geometry(
             diameters=(3.3, 4.1, 4.8),
             lengths=(10.8, 12.8),
             thread=Thread("v", 1.25, 1, 0.3, 0.3),
@@ -148,27 +77,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             submerged=-2.6,
         ),
     ),
-    DemoSystem(
-        manufacturer="Nobel Biocare",
-        country="CH",
-        name="NobelActive",
-        type="screw",
-        connection="conical",
-        level="bone",
-        body="tapered",
-        thread="dupla entrada",
-        apex="cone",
-        diameters_mm=diameters("3.0", "3.5", "4.3", "5.0", "5.5"),
-        sources={
-            "type": "K",
-            "connection": "K",
-            "level": "K",
-            "body": "S",
-            "thread": "S",
-            "apex": "S",
-            "diameters_mm": "F",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Nobel Biocare",
+        "NobelActive",
+        Geometry(
             diameters=(3.5, 4.3, 5.0),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("reverse_buttress", 1.2, 2, 0.4, 0.75),
@@ -178,27 +90,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(3.0, 6.0, 1.6, "hex", 2.3, 1.4, 1.6, 5.8),
         ),
     ),
-    DemoSystem(
-        manufacturer="Nobel Biocare",
-        country="CH",
-        name="NobelParallel CC",
-        type="screw",
-        connection="conical",
-        connection_detail="12°",
-        level="bone",
-        body="parallel",
-        apex="dome",
-        diameters_mm=diameters("3.75", "4.3", "5.0", "5.5"),
-        sources={
-            "type": "K",
-            "connection": "S",
-            "connection_detail": "S",
-            "level": "K",
-            "body": "S",
-            "apex": "S",
-            "diameters_mm": "F",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Nobel Biocare",
+        "NobelParallel CC",
+        Geometry(
             diameters=(3.75, 4.3, 5.0),
             lengths=(10.0, 11.5, 13.0),
             thread=Thread("v", 0.7, 1, 0.34, 0.34),
@@ -208,24 +103,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(3.0, 6.0, 1.6, "hex", 2.3, 1.4, 1.8, 6.2),
         ),
     ),
-    DemoSystem(
-        manufacturer="Nobel Biocare",
-        country="CH",
-        name="NobelReplace",
-        aliases=("Replace Select Tapered",),
-        type="screw",
-        connection="tri_channel",
-        body="tapered",
-        collar="usinado",
-        diameters_mm=diameters("3.5", "4.3", "5.0", "6.0"),
-        sources={
-            "type": "K",
-            "connection": "D",
-            "body": "K",
-            "collar": "K",
-            "diameters_mm": "L",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Nobel Biocare",
+        "NobelReplace",
+        Geometry(
             diameters=(3.5, 4.3, 5.0),
             lengths=(10.0, 13.0),
             thread=Thread("v", 0.72, 1, 0.3, 0.36),
@@ -235,30 +116,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(2.9, 0, 0, "tri_channel", 2.9, 3.6, 1.9, 7.0),
         ),
     ),
-    DemoSystem(
-        manufacturer="Nobel Biocare",
-        country="CH",
-        name="Brånemark System",
-        aliases=("Brånemark", "Branemark"),
-        type="screw",
-        connection="external_hex",
-        connection_detail="0,7 mm de altura e 2,7 mm de largura, sobre 4,1 mm",
-        body="parallel",
-        thread="fina",
-        platform="4,1 mm",
-        collar="usinado",
-        diameters_mm=diameters("3.3", "3.75", "4.0", "5.0"),
-        sources={
-            "type": "K",
-            "connection": "K",
-            "connection_detail": "K",
-            "body": "S",
-            "thread": "S",
-            "platform": "K",
-            "collar": "S",
-            "diameters_mm": "L",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Nobel Biocare",
+        "Brånemark System",
+        Geometry(
             diameters=(3.75, 4.0),
             lengths=(10.0, 13.0, 15.0),
             thread=Thread("v", 0.6, 1, 0.33, 0.33),
@@ -268,26 +129,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(2.0, 0, 0, "none", 0, 0, 2.0, 6.0, 0.7, 2.7),
         ),
     ),
-    DemoSystem(
-        manufacturer="Dentsply Sirona",
-        country="US",
-        name="Astra OsseoSpeed TX",
-        aliases=("Astra TX", "OsseoSpeed TX"),
-        type="screw",
-        connection="conical",
-        connection_detail="com duplo hexágono",
-        apex="cone",
-        microthread=True,
-        diameters_mm=diameters("3.5", "4.0", "4.5", "5.0"),
-        sources={
-            "type": "K",
-            "connection": "S",
-            "connection_detail": "S",
-            "apex": "F",
-            "microthread": "K",
-            "diameters_mm": "F",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Dentsply Sirona",
+        "Astra OsseoSpeed TX",
+        Geometry(
             diameters=(3.5, 4.0, 4.5, 5.0),
             lengths=(9.0, 11.0, 13.0),
             thread=Thread("v", 0.66, 3, 0.22, 0.22),
@@ -297,27 +142,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             socket=Socket(3.2, 5.5, 2.2, "hex", 2.1, 1.3, 1.6, 6.4),
         ),
     ),
-    DemoSystem(
-        manufacturer="Dentsply Sirona",
-        country="US",
-        name="Ankylos",
-        type="screw",
-        connection="conical",
-        connection_detail="infracrestal",
-        thread="profundidade progressiva",
-        apex="dome",
-        collar="ausente",
-        diameters_mm=diameters("3.5", "4.5", "5.5", "7.0"),
-        sources={
-            "type": "K",
-            "connection": "K",
-            "connection_detail": "K",
-            "thread": "S",
-            "apex": "S",
-            "collar": "K",
-            "diameters_mm": "L",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Dentsply Sirona",
+        "Ankylos",
+        Geometry(
             diameters=(3.5, 4.5, 5.5),
             lengths=(9.5, 11.0, 14.0),
             thread=Thread("v", 1.15, 1, 0.12, 0.8),
@@ -327,25 +155,10 @@ EUROPE: Final[tuple[DemoSystem, ...]] = (
             submerged=1.4,
         ),
     ),
-    DemoSystem(
-        manufacturer="Camlog",
-        country="CH",
-        name="Screw-Line",
-        type="screw",
-        connection="tube_in_tube",
-        connection_detail="3 ranhuras",
-        body="semi_tapered",
-        collar="usinado, 0,4 ou 1,4 mm",
-        diameters_mm=diameters("3.3", "3.8", "4.3", "5.0"),
-        sources={
-            "type": "K",
-            "connection": "T",
-            "connection_detail": "T",
-            "body": "T",
-            "collar": "T",
-            "diameters_mm": "L",
-        },
-        geometry=Geometry(
+    demo_system(
+        "Camlog",
+        "Screw-Line",
+        Geometry(
             diameters=(3.3, 3.8, 4.3, 5.0),
             lengths=(9.0, 11.0, 13.0),
             thread=Thread("trapezoid", 0.95, 1, 0.3, 0.4),

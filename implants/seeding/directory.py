@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from implants.demo.systems import DEMO_SYSTEMS, DemoSystem
 from implants.models import Implant, Manufacturer
+from implants.published import BY_NAME, SYSTEMS, System
 
 # Makers of Brazil's market, and how files call them besides.
 _MANUFACTURERS: Final[dict[str, tuple[str, ...]]] = {
@@ -58,17 +58,16 @@ class Directory:
         self._manufacturers: dict[str, str] = {}
         self._names: dict[_Key, str] = {}
         self._aliases: dict[_Key, set[str]] = {}
-        self._systems = {(system.manufacturer, system.name): system for system in DEMO_SYSTEMS}
         self._learn_facts()
         self._learn_catalogue()
 
-    def system(self, manufacturer: str, line: str) -> DemoSystem | None:
+    def system(self, manufacturer: str, line: str) -> System | None:
         """What is published of a line, if anything is known here."""
-        return self._systems.get((manufacturer, line))
+        return BY_NAME.get((manufacturer, line))
 
     def country(self, manufacturer: str) -> str:
         """The manufacturer's country (ISO 3166 alpha-2) by the facts; '' if unknown."""
-        found = (system.country for system in DEMO_SYSTEMS if system.manufacturer == manufacturer)
+        found = (system.country for system in SYSTEMS if system.manufacturer == manufacturer)
         return next(found, "")
 
     def manufacturer(self, words: Sequence[str]) -> tuple[str, int] | None:
@@ -113,9 +112,9 @@ class Directory:
     def _learn_facts(self) -> None:
         for name, others in _MANUFACTURERS.items():
             self._learn_manufacturer(name, others)
-        for system in DEMO_SYSTEMS:
+        for system in SYSTEMS:
             self._learn_manufacturer(system.manufacturer)
-        self._learn_lines((item.manufacturer, item.name, item.aliases) for item in DEMO_SYSTEMS)
+        self._learn_lines((item.manufacturer, item.name, item.aliases) for item in SYSTEMS)
 
     def _learn_catalogue(self) -> None:
         for name in Manufacturer.objects.values_list("name", flat=True):

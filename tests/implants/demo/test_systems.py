@@ -1,42 +1,14 @@
-import re
-from collections import Counter
-from itertools import combinations
+"""The systems of the demo catalogue: published ones, with an assumed geometry."""
 
 import pytest
-from django.utils import translation
 
-from implants.attributes import known_attributes
-from implants.demo.systems import ATTRIBUTES, DEMO_SYSTEMS, DemoSystem
-from implants.models import Implant
-
-ALLOWED: dict[str, set[str | bool | None]] = {
-    "type": {"", "screw", "press_fit", "one_piece", "zygomatic"},
-    "connection": {
-        "",
-        "external_hex",
-        "internal_hex",
-        "internal_octagon",
-        "tri_channel",
-        "conical",
-        "locking_taper",
-        "tube_in_tube",
-        "one_piece",
-    },
-    "level": {"", "bone", "tissue"},
-    "body": {"", "parallel", "tapered", "semi_tapered"},
-    "apex": {"", "cone", "dome", "flat"},
-    "apical_feature": {"", "hole", "groove"},
-    "microthread": {True, False, None},
-}
-SOURCE_CODES = set("FLGDSTRK")
+from implants.demo.system import demo_system
+from implants.demo.systems import DEMO_SYSTEMS, DemoSystem
+from implants.published import ATTRIBUTES, BY_NAME
 
 each_system = pytest.mark.parametrize(
     "system", DEMO_SYSTEMS, ids=lambda system: f"{system.manufacturer} {system.name}"
 )
-
-
-def known(system: DemoSystem) -> set[str]:
-    return {name for name in ATTRIBUTES if getattr(system, name) not in ("", None, ())}
 
 
 def test_demo_systems_are_at_least_24_and_distinct() -> None:
@@ -45,86 +17,18 @@ def test_demo_systems_are_at_least_24_and_distinct() -> None:
 
 
 @each_system
-def test_attributes_have_allowed_values(system: DemoSystem) -> None:
-    wrong = {name for name, values in ALLOWED.items() if getattr(system, name) not in values}
-    assert not wrong
+def test_facts_are_the_published_ones(system: DemoSystem) -> None:
+    published = BY_NAME[system.manufacturer, system.name]
+    for name in (*ATTRIBUTES, "aliases", "country", "sources"):
+        assert getattr(system, name) == getattr(published, name)
 
 
-@each_system
-def test_every_known_attribute_and_no_other_has_a_source(system: DemoSystem) -> None:
-    assert set(system.sources) == known(system)
-
-
-@each_system
-def test_sources_are_codes_of_the_list(system: DemoSystem) -> None:
-    for codes in system.sources.values():
-        assert set(codes.split(", ")) <= SOURCE_CODES
+def test_a_system_that_nobody_published_is_none() -> None:
+    with pytest.raises(KeyError):
+        demo_system("Neodent", "Fantasia", DEMO_SYSTEMS[0].geometry)
 
 
 @each_system
 def test_rendered_diameters_are_among_the_published_ones(system: DemoSystem) -> None:
     published = [float(diameter) for diameter in system.diameters_mm]
     assert not published or set(system.geometry.diameters) <= set(published)
-
-
-@each_system
-def test_diameters_have_two_places(system: DemoSystem) -> None:
-    assert all(diameter.as_tuple().exponent == -2 for diameter in system.diameters_mm)
-
-
-@each_system
-def test_country_is_a_two_letter_code(system: DemoSystem) -> None:
-    assert len(system.country) == 2 and system.country.isupper()
-
-
-def test_shared_interface_means_shared_look_alike_group() -> None:
-    groups: dict[str, set[str]] = {}
-    for system in DEMO_SYSTEMS:
-        for interface in ("11,5° / 2,5 mm / 1,8 mm", "16° / 3,0 mm / 1,6 mm"):
-            if interface in system.connection_detail:
-                groups.setdefault(interface, set()).add(system.look_alike_group)
-    assert [len(names) for names in groups.values()] == [1, 1]
-    assert "" not in set.union(*groups.values())
-
-
-def test_osstem_tsiii_and_hiossen_etiii_are_look_alikes() -> None:
-    group = {system.name: system.look_alike_group for system in DEMO_SYSTEMS}
-    assert group["TSIII"] == group["ETIII"] != ""
-
-
-SILHOUETTE = ("level", "body", "apex", "apical_feature", "microthread")
-
-
-def sourced(system: DemoSystem, name: str) -> bool:
-    """Whether somebody published it: general knowledge (K) tells no systems apart."""
-    return set(system.sources.get(name, "K").split(", ")) != {"K"}
-
-
-def test_no_published_silhouette_tells_look_alikes_apart() -> None:
-    differences = [
-        (one.name, other.name, name)
-        for one, other in combinations(DEMO_SYSTEMS, 2)
-        if one.look_alike_group and one.look_alike_group == other.look_alike_group
-        for name in SILHOUETTE
-        if sourced(one, name) and sourced(other, name)
-        if getattr(one, name) != getattr(other, name)
-    ]
-    assert not differences
-
-
-def test_no_group_is_left_with_one_system() -> None:
-    counts = Counter(system.look_alike_group for system in DEMO_SYSTEMS)
-    assert {name: count for name, count in counts.items() if count < 2} == {}
-
-
-@each_system
-def test_attributes_do_not_repeat_what_stands_before_them(system: DemoSystem) -> None:
-    facts = {name: getattr(system, name) for name in ATTRIBUTES if name != "diameters_mm"}
-    implant = Implant(name=system.name, **facts)
-    with translation.override("pt-br"):
-        shown = known_attributes(implant)
-        connection = implant.get_connection_display()
-    for label, value in shown:
-        words = re.findall(r"[^\W\d_]{4,}", value.replace(connection, "").lower())
-        before = f"{label} {connection if connection in value else ''}".lower()
-        assert not [word for word in words if word in before], f"{label} {value}"

@@ -9,9 +9,10 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from implants.demo.systems import ATTRIBUTES, DEMO_SYSTEMS, DemoSystem
+from implants.demo.systems import DEMO_SYSTEMS, DemoSystem
 from implants.encoders.active import active
 from implants.models import Encoder, Implant, ReferenceImage, ReferenceVector
+from implants.published import ATTRIBUTES, readable_sources
 from implants.search import search
 from implants.seeding import demo
 from tests.factories import ImplantFactory
@@ -60,7 +61,7 @@ def test_seed_demo_writes_every_fact_with_its_source(systems: tuple[DemoSystem, 
             expected = getattr(system, attribute)
             found = getattr(implant, attribute)
             assert found == (list(expected) if isinstance(expected, tuple) else expected)
-        assert implant.sources == dict(system.sources)
+        assert implant.sources == readable_sources(system)
         implant.full_clean()
 
 
