@@ -47,12 +47,12 @@ class ExchangeMixin:
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         """An import may create and change."""
-        return request.user.has_perms(["implants.add_implant", "implants.change_implant"])  # type: ignore[union-attr]
+        return request.user.has_perms(["implants.add_implant", "implants.change_implant"])
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The list, with the way to an import for whoever may."""
         extra = {"has_import_permission": self.has_import_permission(request)}
-        return super().changelist_view(request, {**extra, **(extra_context or {})})  # type: ignore[misc, no-any-return]
+        return super().changelist_view(request, {**extra, **(extra_context or {})})  # type: ignore[misc]
 
     def export_view(self, request: HttpRequest, kind: str) -> HttpResponse:
         """What the list shows, as a file."""
@@ -97,13 +97,14 @@ class ExchangeMixin:
         if kept is None:
             messages.error(request, _("The preview has expired: choose the file again."))
             return redirect("admin:implants_implant_import")
+        name, data = kept
         mark, may_add = request.POST.get("mark", ""), _may_add_makers(request)
-        done = carry_out(*kept, mark, may_add_makers=may_add, actor=request.user)
+        done = carry_out(name, data, mark, may_add_makers=may_add, actor=request.user)
         if done.mark != mark or not done.is_possible:
             messages.warning(
                 request, _("The catalogue has changed meanwhile: nothing was imported. Look again.")
             )
-            return self._preview(request, *kept)
+            return self._preview(request, name, data)
         cache.delete(_cache_key(request, request.POST["key"]))
         messages.success(request, _told(done))
         return redirect("admin:implants_implant_changelist")
@@ -124,7 +125,7 @@ class ExchangeMixin:
 
 
 def _may_add_makers(request: HttpRequest) -> bool:
-    return request.user.has_perm("implants.add_manufacturer")  # type: ignore[union-attr]
+    return request.user.has_perm("implants.add_manufacturer")
 
 
 def _cache_key(request: HttpRequest, key: str) -> str:

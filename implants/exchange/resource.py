@@ -136,7 +136,7 @@ def to_dataset(implants: QuerySet[Implant]) -> Dataset:
 
 def from_table(table: Table) -> Dataset:
     """The rows under the names of our columns. Raises `TableError`."""
-    known = {}
+    known: dict[str, str] = {}
     for name in ImplantResource().fields:
         known |= {squash(text): name for text in (name, *_headings(name))}
     unknown = [text for text in table.head if squash(text) not in known]

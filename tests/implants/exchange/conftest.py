@@ -19,7 +19,7 @@ def xlsx_of(*rows: Sequence[Any]) -> bytes:
     """An XLSX file of these rows."""
     book = openpyxl.Workbook()
     for row in rows:
-        book.active.append(list(row))  # type: ignore[union-attr]
+        book.active.append(list(row))
     data = io.BytesIO()
     book.save(data)
     return data.getvalue()

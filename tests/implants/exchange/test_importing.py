@@ -29,7 +29,7 @@ def preview(*rows: Any, may_add_makers: bool = True) -> Preview:
 
 
 def rows() -> list[dict[str, Any]]:
-    return list(Implant.objects.order_by("pk").values())
+    return [dict(row) for row in Implant.objects.order_by("pk").values()]
 
 
 def do(*rows: Any, actor: User, mark: str | None = None) -> Preview:

@@ -91,7 +91,7 @@ def test_an_apostrophe_of_the_text_itself_stays() -> None:
 
 def test_a_workbook_with_formulas_gives_their_values_not_the_formulas() -> None:
     book = openpyxl.Workbook()
-    book.active.append(["a", "=1+1"])  # type: ignore[union-attr]
+    book.active.append(["a", "=1+1"])
     data = io.BytesIO()
     book.save(data)
 
