@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
-from cases import review
+from cases import idempotency, review
 from cases.candidates import concerns_by_image, shortlists_of
 from cases.models import Case, Finding
 from cases.serializers import (
@@ -32,7 +32,11 @@ from raiox.common.api.pagination import TOTAL_COUNT, BareListPagination
 from raiox.common.api.scopes import Approver
 from raiox.common.api.views import ApiMixin
 
-_DECISION_REFUSALS = documented(400, 401, 403, 404, 409, 413, 415)
+_DECISION_HEADERS = [idempotency.PARAMETER]
+_DECISION_RESPONSES = {
+    200: CaseSerializer,
+    **documented(400, 401, 403, 404, 409, 411, 413, 415, 422),
+}
 
 
 class CaseListView(ApiMixin, ListAPIView):
@@ -74,7 +78,7 @@ class ApproveView(ApiMixin):
     permission_classes = [Approver]
 
     @extend_schema(
-        request=ApprovalSerializer, responses={200: CaseSerializer, **_DECISION_REFUSALS}
+        request=ApprovalSerializer, parameters=_DECISION_HEADERS, responses=_DECISION_RESPONSES
     )
     def post(self, request: Request, pk: int) -> Response:
         """Set verdicts and approve, both or neither; the answer goes to the dentist."""
@@ -88,7 +92,7 @@ class RejectView(ApiMixin):
     permission_classes = [Approver]
 
     @extend_schema(
-        request=RejectionSerializer, responses={200: CaseSerializer, **_DECISION_REFUSALS}
+        request=RejectionSerializer, parameters=_DECISION_HEADERS, responses=_DECISION_RESPONSES
     )
     def post(self, request: Request, pk: int) -> Response:
         """Close the case without an identification; the reason goes to the dentist."""
@@ -101,7 +105,7 @@ class ReopenView(ApiMixin):
 
     permission_classes = [Approver]
 
-    @extend_schema(request=None, responses={200: CaseSerializer, **_DECISION_REFUSALS})
+    @extend_schema(request=None, parameters=_DECISION_HEADERS, responses=_DECISION_RESPONSES)
     def post(self, request: Request, pk: int) -> Response:
         """Take a decision back; the case waits for a new one."""
         return _decide(request, pk, review.reopen)
@@ -117,7 +121,10 @@ def _decide(request: Request, pk: int, act: Callable[[Case, User], Any]) -> Resp
     user = cast(User, request.user)  # `Approver` lets nobody else through
     try:
         with transaction.atomic():
-            act(get_object_or_404(Case.objects.select_for_update(), pk=pk), user)
+            case = get_object_or_404(Case.objects.select_for_update(), pk=pk)
+            if not idempotency.is_first(request, user):
+                return _answer(request, pk, {idempotency.REPLAYED: "true"})
+            act(case, user)
     except review.Conflict as error:
         raise ApiError(409, "conflict", str(error), _who_was_first(pk)) from error
     except review.VerdictMissing as error:
@@ -167,9 +174,9 @@ def _who_was_first(pk: int) -> dict[str, Any]:
     }
 
 
-def _answer(request: Request, pk: int) -> Response:
+def _answer(request: Request, pk: int, headers: dict[str, str] | None = None) -> Response:
     case = get_object_or_404(_with_all(Case.objects.all()), pk=pk)
-    return Response(_shown([case], request)[0])
+    return Response(_shown([case], request)[0], headers=headers)
 
 
 def _with_all(cases: QuerySet[Case]) -> QuerySet[Case]:

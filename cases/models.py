@@ -550,3 +550,23 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.case} / {self.get_kind_display()} {self.attempt}"
+
+
+class DecisionKey(models.Model):
+    """The Idempotency-Key of a decision that was taken, see `cases.idempotency`."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    digest = models.CharField(_("SHA-256 of the request"), max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        db_table = "decision_keys"
+        verbose_name = _("decision key")
+        verbose_name_plural = _("decision keys")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key"], name="decision_keys_user_key_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} / {self.key}"

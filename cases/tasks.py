@@ -6,7 +6,7 @@ from uuid import UUID
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
-from cases import analysis, calibrating, delivery, intake, recovery
+from cases import analysis, calibrating, delivery, idempotency, intake, recovery
 from cases.notices import sending, telling
 from implants.encoders.active import active
 from implants.encoders.bundle import EncoderUnavailable
@@ -95,3 +95,10 @@ def look_after_encoder(timestamp: int) -> None:
         active()
     except EncoderUnavailable:
         telling.encoder_missing()
+
+
+@app.periodic(cron="11 * * * *")
+@app.task(name="cases.forget_decision_keys", queueing_lock="cases.forget_decision_keys")
+def forget_decision_keys(timestamp: int) -> None:
+    """Idempotency keys serve for a day."""
+    idempotency.forget_old_keys()

@@ -3,6 +3,7 @@
 import logging
 
 from django.conf import settings
+from django.core.management import call_command
 from procrastinate import JobContext, builtin_tasks, exceptions
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job, Status
@@ -57,3 +58,10 @@ async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
         remove_cancelled=True,
         remove_aborted=True,
     )
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="raiox.forget_expired_tokens", queueing_lock="raiox.forget_expired_tokens")
+def forget_expired_tokens(timestamp: int) -> None:
+    """Refresh tokens that have run out need not be remembered, spent or not."""
+    call_command("flushexpiredtokens")

@@ -24,6 +24,7 @@ urlpatterns = [
     path("cases/<int:pk>/reopen", cases.ReopenView.as_view(), name="case-reopen"),
     path("auth/token", auth.LogInView.as_view(), name="token"),
     path("auth/token/refresh", auth.RefreshView.as_view(), name="token-refresh"),
+    path("auth/logout", auth.LogOutView.as_view(), name="log-out"),
     path("ping", health.PingView.as_view(), name="ping"),
     path("healthcheck", health.HealthcheckView.as_view(), name="healthcheck"),
     path("health", health.HealthView.as_view(), name="health"),

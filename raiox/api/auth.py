@@ -4,12 +4,17 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSerializer
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.serializers import (
+    TokenBlacklistSerializer,
+    TokenObtainPairSerializer,
+    TokenRefreshSerializer,
+)
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.views import TokenViewBase
@@ -41,14 +46,13 @@ class LogInSerializer(TokenObtainPairSerializer):
 
 
 class RefreshSerializer(TokenRefreshSerializer):
-    """A refresh token for a new access token, with scopes as they are now."""
-
-    refresh = serializers.CharField(write_only=True)
+    """A refresh token for a new pair; the access token has the scopes of this moment."""
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
-        """Check the token and its owner, who may be gone or inactive by now."""
+        """Check the token and its owner, who may be gone, inactive or out of it by now."""
         try:
             tokens = super().validate(attrs)
+            JWTAuthentication().get_user(AccessToken(tokens["access"]))  # type: ignore[arg-type]
         except User.DoesNotExist:  # simplejwt lets it pass, which would be a fault of the server
             raise AuthenticationFailed(
                 self.error_messages["no_active_account"], "no_active_account"
@@ -74,5 +78,21 @@ class RefreshView(OpenMixin, TokenViewBase):
 
     @extend_schema(responses={200: RefreshSerializer, **documented(400, 401, 413)})
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """A new access token, with scopes by the groups of this moment."""
+        """A new pair of tokens, with scopes by the groups of this moment; the old one is spent."""
+        return super().post(request, *args, **kwargs)
+
+
+class LogOutView(OpenMixin, TokenViewBase):
+    """`POST /auth/logout`."""
+
+    serializer_class = TokenBlacklistSerializer
+
+    @extend_schema(
+        responses={
+            200: OpenApiResponse(description="The refresh token is spent."),
+            **documented(400, 401, 413),
+        }
+    )
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Log out: the refresh token is good for nothing any more."""
         return super().post(request, *args, **kwargs)

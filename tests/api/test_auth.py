@@ -1,13 +1,17 @@
 """Tokens: who gets one, and what it is good for."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken
 
+from raiox.tasks import forget_expired_tokens
 from tests.api.conftest import PASSWORD, log_in
 
 pytestmark = pytest.mark.django_db
@@ -148,3 +152,36 @@ def test_a_wrong_password_is_said_in_portuguese() -> None:
     answer = APIClient().post("/auth/token", sent, format="json")
     assert answer.status_code == 401
     assert "Nenhuma conta" in answer.content.decode()
+
+
+def test_a_refresh_token_serves_once(make_user: MakeUser) -> None:
+    first = tokens_of(make_user("ana", "Leitores"))["refresh"]
+    second = refresh(first).json()["refresh"]
+    answer = refresh(first)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "token_not_valid")
+    assert refresh(second).status_code == 200
+
+
+def test_after_the_log_out_no_refresh(make_user: MakeUser) -> None:
+    token = tokens_of(make_user("ana", "Leitores"))["refresh"]
+    assert APIClient().post("/auth/logout", {"refresh": token}, format="json").status_code == 200
+    assert refresh(token).status_code == 401
+    again = APIClient().post("/auth/logout", {"refresh": token}, format="json")
+    assert (again.status_code, again.json()["error"]["code"]) == (401, "token_not_valid")
+
+
+def test_a_new_password_ends_the_tokens_of_the_old_one(make_user: MakeUser) -> None:
+    user = make_user("ana", "Leitores")
+    token, client = tokens_of(user)["refresh"], log_in(user)
+    user.set_password("another-" + PASSWORD)
+    user.save()
+    assert client.get("/implants").status_code == 401
+    assert refresh(token).status_code == 401
+
+
+def test_expired_tokens_are_forgotten(make_user: MakeUser) -> None:
+    tokens_of(make_user("ana", "Leitores"))
+    OutstandingToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    tokens_of(make_user("eva", "Leitores"))
+    forget_expired_tokens(0)
+    assert [token.user.username for token in OutstandingToken.objects.all()] == ["eva"]

@@ -1,14 +1,19 @@
 """Decisions by API: the same rules as in the admin, whole or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from cases import claims
-from cases.models import Case, CaseEvent, Delivery, Finding
+from cases.idempotency import forget_old_keys
+from cases.models import Case, CaseEvent, DecisionKey, Delivery, Finding
 from implants.models import Implant
 from tests.api.conftest import log_in
 from tests.factories import ImplantFactory
@@ -227,3 +232,81 @@ def test_decisions_on_a_case_that_somebody_has_open_are_refused(
         assert (error["details"]["state"], error["details"]["claimed_by"]) == ("pending", "Rita")
         assert error["details"]["claimed_until"]
     assert decide(log_in(rita), case, "approve", body).status_code == 200
+
+
+def with_key(client: APIClient, case: Case, action: str, key: str, body: Any = None) -> Any:
+    return client.post(
+        f"/cases/{case.pk}/{action}", body or {}, format="json", HTTP_IDEMPOTENCY_KEY=key
+    )
+
+
+REJECTION = {"reason": "new_film_needed", "text": ""}
+
+
+def test_a_repeated_decision_is_taken_once(as_brenda: APIClient, case: Case) -> None:
+    first = with_key(as_brenda, case, "reject", "k1", REJECTION)
+    second = with_key(as_brenda, case, "reject", "k1", dict(reversed(REJECTION.items())))
+    assert (first.status_code, second.status_code) == (200, 200)
+    assert "Idempotent-Replayed" not in first
+    assert second["Idempotent-Replayed"] == "true"
+    assert second.json()["decision_id"] == first.json()["decision_id"]
+    assert CaseEvent.objects.filter(case=case, kind="rejected").count() == 1
+
+
+def test_a_repetition_changes_nothing_after_a_reopening(as_brenda: APIClient, case: Case) -> None:
+    with_key(as_brenda, case, "reject", "k1", REJECTION)
+    with_key(as_brenda, case, "reopen", "k2")
+    assert with_key(as_brenda, case, "reject", "k1", REJECTION).json()["state"] == "pending"
+
+
+def test_a_key_of_another_request_is_refused(as_brenda: APIClient, case: Case) -> None:
+    with_key(as_brenda, case, "reject", "k1", REJECTION)
+    for action, body in (("reject", {**REJECTION, "text": "other"}), ("reopen", {})):
+        answer = with_key(as_brenda, case, action, "k1", body)
+        assert refusal(answer) == (422, "idempotency_key_reused")
+    case.refresh_from_db()
+    assert case.state == "rejected"
+
+
+def test_a_refused_decision_leaves_its_key_free(as_brenda: APIClient, case: Case) -> None:
+    answer = with_key(as_brenda, case, "reject", "k1", {"reason": "other"})
+    assert refusal(answer) == (400, "invalid_decision")
+    assert with_key(as_brenda, case, "reject", "k1", REJECTION).status_code == 200
+
+
+def test_keys_of_two_people_have_nothing_to_do_with_each_other(
+    as_brenda: APIClient, make_user: Any, case: Case
+) -> None:
+    with_key(as_brenda, case, "reject", "k1", REJECTION)
+    as_rita = log_in(make_user("rita", "Revisores"))
+    assert refusal(with_key(as_rita, case, "reject", "k1", REJECTION)) == (409, "conflict")
+
+
+@pytest.mark.parametrize("key", ["", "two words", "x" * 256, "ação"])
+def test_a_key_that_is_none_is_refused(as_brenda: APIClient, case: Case, key: str) -> None:
+    answer = with_key(as_brenda, case, "reject", key, REJECTION)
+    assert refusal(answer) == (400, "invalid_idempotency_key")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_decision_at_the_same_moment_is_taken_once(
+    as_brenda: APIClient, case: Case
+) -> None:
+    def send(_: int) -> Any:
+        try:
+            return with_key(as_brenda, case, "reject", "k1", REJECTION)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(send, range(4)))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert sum("Idempotent-Replayed" in answer for answer in answers) == 3
+
+
+def test_old_keys_are_forgotten(as_brenda: APIClient, case: Case) -> None:
+    with_key(as_brenda, case, "reject", "k1", REJECTION)
+    DecisionKey.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    with_key(as_brenda, case, "reopen", "k2")
+    assert forget_old_keys() == 1
+    assert DecisionKey.objects.get().key == "k2"
