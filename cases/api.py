@@ -52,11 +52,9 @@ class CaseListView(ApiMixin, ListAPIView):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Cases, the latest first."""
-        wanted = _valid(CaseFilterSerializer(data=request.query_params))
-        cases = _with_all(self.get_queryset())
-        if wanted["state"]:
-            cases = cases.filter(state__in=wanted["state"])
-        page = self.paginate_queryset(cases)
+        wanted = CaseFilterSerializer(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
+        page = self.paginate_queryset(_with_all(self.get_queryset().filter(**wanted.conditions())))
         return self.get_paginated_response(_shown(page or [], request))
 
 

@@ -180,12 +180,30 @@ class CaseSerializer(serializers.ModelSerializer):
         ]  # fmt: skip
 
 
+_CASE_LOOKUPS = {
+    "state": "state__in",
+    "form_id": "form__form_id",
+    "submission_id": "submission_id",
+    "received_from": "created_at__gte",
+    "received_before": "created_at__lt",
+}
+
+
 class CaseFilterSerializer(serializers.Serializer):
     """Which cases to list."""
 
     state = serializers.MultipleChoiceField(
         choices=Case.State.choices, required=False, help_text="May be given several times."
     )
+    form_id = serializers.CharField(required=False, help_text="Of the form in Jotform.")
+    submission_id = serializers.CharField(required=False, help_text="Of the submission.")
+    received_from = serializers.DateTimeField(required=False, help_text="At this time or later.")
+    received_before = serializers.DateTimeField(required=False, help_text="Before this time.")
+
+    def conditions(self) -> dict[str, Any]:
+        """The valid filter for a queryset of cases."""
+        wanted = self.validated_data
+        return {lookup: wanted[name] for name, lookup in _CASE_LOOKUPS.items() if wanted.get(name)}
 
 
 class FindingVerdictSerializer(serializers.Serializer):

@@ -24,6 +24,7 @@ from implants.region import Region
 from implants.search import Candidate
 from implants.serializers import (
     AnswerSerializer,
+    ImplantFilterSerializer,
     ImplantSerializer,
     QuestionSerializer,
     SimilarImplantSerializer,
@@ -142,8 +143,14 @@ class ImplantListView(ApiMixin, ListAPIView):
         """With the radiographs that stand for the implants."""
         return with_shown_references(super().get_queryset())
 
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Those that were asked for."""
+        wanted = ImplantFilterSerializer(data=self.request.query_params)
+        wanted.is_valid(raise_exception=True)
+        return queryset.filter(wanted.condition())
+
     @extend_schema(
-        parameters=[TOTAL_COUNT],
+        parameters=[ImplantFilterSerializer, TOTAL_COUNT],
         responses={200: ImplantSerializer(many=True), **documented(400, 401, 403)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

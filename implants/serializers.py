@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet, prefetch_related_objects
+from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -57,6 +57,23 @@ class ImplantSerializer(serializers.ModelSerializer):
         """A link to the implant's first radiograph; null while it has none."""
         shown: list[ReferenceImage] = implant.shown_references  # type: ignore[attr-defined]  # prefetched
         return reference_image_url(shown[0], self.context["request"]) if shown else None
+
+
+class ImplantFilterSerializer(serializers.Serializer):
+    """Which implants to list."""
+
+    manufacturer = serializers.CharField(required=False, help_text="Its name, in any case.")
+    name = serializers.CharField(required=False, help_text="A part of the name or an alias.")
+
+    def condition(self) -> Q:
+        """The valid filter for a queryset of implants."""
+        wanted = self.validated_data
+        found = Q()
+        if "manufacturer" in wanted:
+            found &= Q(manufacturer__name__iexact=wanted["manufacturer"])
+        if "name" in wanted:
+            found &= Q(name__icontains=wanted["name"]) | Q(aliases__icontains=wanted["name"])
+        return found
 
 
 class SimilarImplantSerializer(ImplantSerializer):

@@ -182,3 +182,26 @@ def test_list_takes_the_same_queries_however_long(
         review.approve(case, brenda)
     with django_assert_max_num_queries(15):
         assert len(as_reader.get("/cases").json()) == 4
+
+
+def test_cases_are_chosen_by_submission_and_time(
+    as_reader: APIClient, make_case: Callable[..., Case]
+) -> None:
+    old, new = make_case(), make_case()
+    Case.objects.filter(pk=old.pk).update(created_at="2026-03-01T12:00:00Z")
+    Case.objects.filter(pk=new.pk).update(created_at="2026-03-02T12:00:00Z")
+    noon = "2026-03-02T12:00:00Z"
+    assert ids(as_reader.get("/cases", {"received_from": noon})) == [new.pk]
+    assert ids(as_reader.get("/cases", {"received_before": noon})) == [old.pk]
+    assert ids(as_reader.get("/cases", {"submission_id": old.submission_id})) == [old.pk]
+    assert ids(as_reader.get("/cases", {"form_id": old.form.form_id})) == [new.pk, old.pk]
+    assert ids(as_reader.get("/cases", {"form_id": "another"})) == []
+
+
+@pytest.mark.parametrize("query", [{"received_from": "yesterday"}, {"form_id": "\0"}])
+def test_a_filter_that_makes_no_sense_is_refused(
+    as_reader: APIClient, query: dict[str, str]
+) -> None:
+    answer = as_reader.get("/cases", query)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid")
+    assert list(answer.json()["error"]["details"]) == list(query)

@@ -9,6 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from implants.links import LIFETIME_SECONDS
+from implants.models import Implant
 from tests.api.conftest import film, stored_reference
 from tests.factories import ImplantFactory, ManufacturerFactory, ReferenceImageFactory
 
@@ -106,3 +107,21 @@ def test_list_takes_the_same_few_queries_however_long(
     # who asks, her groups; how many, the implants, their pictures
     with django_assert_num_queries(5):
         assert len(as_reader.get("/implants").json()) == 6
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"manufacturer": "NEODENT"}, ["Drive", "Titamax"]),
+        ({"manufacturer": "Nobody"}, []),
+        ({"name": "bl"}, ["BLT", "BLX"]),
+        ({"name": "cortical"}, ["Titamax"]),
+        ({"manufacturer": "neodent", "name": "bl"}, []),
+    ],
+)
+def test_implants_are_chosen_by_manufacturer_and_name(
+    as_reader: APIClient, catalogue: None, query: dict[str, str], found: list[str]
+) -> None:
+    Implant.objects.filter(name="Titamax").update(aliases=["TI Cortical"])
+    answer = as_reader.get("/implants", query)
+    assert (names(answer), answer["X-Total-Count"]) == (found, str(len(found)))
