@@ -52,7 +52,7 @@ class CaseListView(ApiMixin, ListAPIView):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Cases, the latest first."""
-        wanted = CaseFilterSerializer(data=request.query_params)
+        wanted = CaseFilterSerializer(request.query_params)
         wanted.is_valid(raise_exception=True)
         page = self.paginate_queryset(_with_all(self.get_queryset().filter(**wanted.conditions())))
         return self.get_paginated_response(_shown(page or [], request))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -195,10 +196,20 @@ class CaseFilterSerializer(serializers.Serializer):
     state = serializers.MultipleChoiceField(
         choices=Case.State.choices, required=False, help_text="May be given several times."
     )
-    form_id = serializers.CharField(required=False, help_text="Of the form in Jotform.")
-    submission_id = serializers.CharField(required=False, help_text="Of the submission.")
+    form_id = serializers.CharField(
+        required=False, allow_blank=True, help_text="Of the form in Jotform."
+    )
+    submission_id = serializers.CharField(
+        required=False, allow_blank=True, help_text="Of the submission."
+    )
     received_from = serializers.DateTimeField(required=False, help_text="At this time or later.")
     received_before = serializers.DateTimeField(required=False, help_text="Before this time.")
+
+    def __init__(self, query: QueryDict | None = None, **options: Any) -> None:
+        # As a plain dictionary: in a form an empty field counts as left out, here it is refused.
+        if query is not None:
+            options["data"] = {**query.dict(), "state": query.getlist("state")}
+        super().__init__(**options)
 
     def conditions(self) -> dict[str, Any]:
         """The valid filter for a queryset of cases."""

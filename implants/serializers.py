@@ -62,16 +62,20 @@ class ImplantSerializer(serializers.ModelSerializer):
 class ImplantFilterSerializer(serializers.Serializer):
     """Which implants to list."""
 
-    manufacturer = serializers.CharField(required=False, help_text="Its name, in any case.")
-    name = serializers.CharField(required=False, help_text="A part of the name or an alias.")
+    manufacturer = serializers.CharField(
+        required=False, allow_blank=True, help_text="Its name, in any case."
+    )
+    name = serializers.CharField(
+        required=False, allow_blank=True, help_text="A part of the name or an alias."
+    )
 
     def condition(self) -> Q:
         """The valid filter for a queryset of implants."""
         wanted = self.validated_data
         found = Q()
-        if "manufacturer" in wanted:
+        if wanted.get("manufacturer"):
             found &= Q(manufacturer__name__iexact=wanted["manufacturer"])
-        if "name" in wanted:
+        if wanted.get("name"):
             found &= Q(name__icontains=wanted["name"]) | Q(aliases__icontains=wanted["name"])
         return found
 

@@ -169,7 +169,7 @@ class Stack:
         bind = self.url.removeprefix("http://")
         command = ["-m", "gunicorn", "raiox.wsgi:application", "--bind", bind]
         self._start("web", [*command, "--worker-class", "gthread", "--threads", "8"])
-        wait_for(self._answers, 30)
+        wait_for(self._answers, 60)
 
     def start_worker(self) -> None:
         """One worker; it may take a moment until it takes jobs."""
@@ -196,7 +196,7 @@ class Stack:
     def _answers(self) -> bool:
         try:
             return requests.get(f"{self.url}/ping", timeout=2).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):  # a busy machine takes its time
             return False
 
     # What people and Jotform do

@@ -48,6 +48,8 @@ class LogInSerializer(TokenObtainPairSerializer):
 class RefreshSerializer(TokenRefreshSerializer):
     """A refresh token for a new pair; the access token has the scopes of this moment."""
 
+    refresh = serializers.CharField(trim_whitespace=False)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         """Check the token and its owner, who may be gone, inactive or out of it by now."""
         try:
@@ -60,12 +62,18 @@ class RefreshSerializer(TokenRefreshSerializer):
         return {**tokens, "access": _with_scopes(tokens["access"])}
 
 
+class LogOutSerializer(TokenBlacklistSerializer):
+    """The refresh token that is to be spent."""
+
+    refresh = serializers.CharField(write_only=True, trim_whitespace=False)
+
+
 class LogInView(OpenMixin, TokenViewBase):
     """`POST /auth/token`."""
 
     serializer_class = LogInSerializer
 
-    @extend_schema(responses={200: LogInSerializer, **documented(400, 401, 413)})
+    @extend_schema(responses={200: LogInSerializer, **documented(400, 401, 411, 413, 415)})
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Log in: the access token goes into the header `Authorization: Bearer <token>`."""
         return super().post(request, *args, **kwargs)
@@ -76,7 +84,7 @@ class RefreshView(OpenMixin, TokenViewBase):
 
     serializer_class = RefreshSerializer
 
-    @extend_schema(responses={200: RefreshSerializer, **documented(400, 401, 413)})
+    @extend_schema(responses={200: RefreshSerializer, **documented(400, 401, 411, 413, 415)})
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A new pair of tokens, with scopes by the groups of this moment; the old one is spent."""
         return super().post(request, *args, **kwargs)
@@ -85,12 +93,12 @@ class RefreshView(OpenMixin, TokenViewBase):
 class LogOutView(OpenMixin, TokenViewBase):
     """`POST /auth/logout`."""
 
-    serializer_class = TokenBlacklistSerializer
+    serializer_class = LogOutSerializer
 
     @extend_schema(
         responses={
             200: OpenApiResponse(description="The refresh token is spent."),
-            **documented(400, 401, 413),
+            **documented(400, 401, 411, 413, 415),
         }
     )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:

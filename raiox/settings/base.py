@@ -271,6 +271,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Identification of dental implants on radiographs.",
     "VERSION": RAIOX_VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

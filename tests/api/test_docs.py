@@ -86,7 +86,7 @@ def test_schema_holds_every_route_of_the_api(as_reader: APIClient) -> None:
 
 def test_docs_offer_to_choose_a_file(as_reader: APIClient) -> None:
     schemas = as_reader.get("/openapi.json").json()["components"]["schemas"]
-    assert schemas["Question"]["properties"]["file"]["format"] == "binary"
+    assert schemas["QuestionRequest"]["properties"]["file"]["format"] == "binary"
 
 
 def test_committed_schema_is_the_schema_of_today(tmp_path: Path) -> None:
