@@ -156,6 +156,25 @@ def replace_film(reference: ReferenceImage, film: Film) -> None:
         forget_vectors(reference)
 
 
+def change_region(reference: ReferenceImage, region: Region | None) -> bool:
+    """Mark another part of the film; False if it is marked already (or the row is gone).
+
+    The vectors of the part before are gone with the same commit, so that none of them answers for
+    this one; a job that is encoding the part before finds it changed and stores nothing.
+    """
+    stored = None if region is None else region.to_list()
+    with transaction.atomic():
+        row = ReferenceImage.objects.select_for_update().filter(pk=reference.pk).first()
+        if row is None or row.region == stored:
+            return False
+        row.region = stored
+        row.save(update_fields=["region"])
+        forget_vectors(row)
+        defer_embedding([row.pk])
+    reference.region = stored
+    return True
+
+
 def forget_vectors(reference: ReferenceImage) -> None:
     """After a change of film or region: what was computed from it before counts no more."""
     reference.vectors.all().delete()

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.postgres.forms import SimpleArrayField
-from django.core.files.uploadedfile import UploadedFile
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -19,23 +18,6 @@ ACCEPTED = (
     "image/jpeg,image/png,image/webp,image/tiff,image/heic,image/heif,.heic,.heif,"
     "application/dicom,.dcm,application/pdf"
 )
-
-
-class _ManyFilesInput(forms.ClearableFileInput):
-    """A file input that takes many files at once."""
-
-    allow_multiple_selected = True
-
-
-class ManyFilesField(forms.FileField):
-    """Cleans to a list of files, each checked by itself."""
-
-    widget = _ManyFilesInput
-
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
-        """No file is an empty list."""
-        files = data if isinstance(data, list | tuple) else [data]
-        return [super(ManyFilesField, self).clean(file, initial) for file in files if file]
 
 
 class DiametersField(SimpleArrayField):
@@ -66,10 +48,7 @@ class _GroupInput(AdminTextInputWidget):
 
 
 class ImplantForm(forms.ModelForm):
-    """An implant's attributes, and radiographs that are to become its references.
-
-    The admin says which fields there are.
-    """
+    """An implant's attributes; the admin says which fields there are."""
 
     class Meta:
         widgets = {"look_alike_group": _GroupInput}
@@ -82,14 +61,4 @@ class ImplantForm(forms.ModelForm):
     )
     diameters_mm = DiametersField(
         label=_("Diameters (mm)"), required=False, help_text=_("Separated by semicolons")
-    )
-    radiographs = ManyFilesField(
-        label=_("Add reference radiographs"),
-        required=False,
-        widget=_ManyFilesInput(attrs={"accept": ACCEPTED}),
-        help_text=_(
-            "Several at once, up to 100: JPEG, PNG, WebP, TIFF, HEIC, DICOM or PDF (its first "
-            "page), each up to 5 MB. They are kept without metadata; make sure that no patient's "
-            "name is in the picture."
-        ),
     )

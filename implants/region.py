@@ -1,15 +1,17 @@
 """A part of a radiograph, in fractions of the upright image."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Final, Self
 
 from django.utils.translation import gettext as _
 
 MIN_SIDE = 0.02
 """Narrower than a fiftieth of the film holds no implant: a slip of the mouse."""
 _ROUNDING = 1e-6
+_SIDES: Final = ("x", "y", "width", "height")
 
 
 class RegionError(ValueError):
@@ -42,6 +44,21 @@ class Region:
             raise RegionError(_("A region consists of four finite numbers."))
         return cls(*(float(value) for value in values))
 
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The region sent as `[x, y, width, height]` or an object of these four names.
+
+        Raises `RegionError`.
+        """
+        try:
+            return cls.from_list(_numbers(json.loads(text)))
+        except RegionError:
+            raise
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise RegionError(
+                _("Send a region as JSON: [x, y, width, height], each from 0 to 1.")
+            ) from error
+
     def to_list(self) -> list[float]:
         """`[x, y, width, height]`, as it is stored."""
         return [self.x, self.y, self.width, self.height]
@@ -66,6 +83,14 @@ class Region:
         right = min(width, math.ceil((self.x + self.width) * width - _ROUNDING))
         bottom = min(height, math.ceil((self.y + self.height) * height - _ROUNDING))
         return math.floor(self.x * width), math.floor(self.y * height), right, bottom
+
+
+def _numbers(content: Any) -> list[Any]:
+    if isinstance(content, dict) and set(content) == set(_SIDES):
+        return [content[side] for side in _SIDES]
+    if isinstance(content, list):
+        return content
+    raise ValueError("neither a list nor an object of the four sides")
 
 
 def _is_number(value: object) -> bool:

@@ -1,11 +1,9 @@
 """How the API speaks of the catalogue, and how it takes a question."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet, prefetch_related_objects
-from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -14,8 +12,6 @@ from implants.doubt import Concern, Confidence
 from implants.links import reference_image_url
 from implants.models import Implant, ReferenceImage
 from implants.region import Region, RegionError
-
-_SIDES = ("x", "y", "width", "height")
 
 
 def _first_references() -> Prefetch:
@@ -171,21 +167,9 @@ class RegionFormField(serializers.Field):
         if data == "":
             return None
         try:
-            return Region.from_list(_numbers(json.loads(data)))
+            return Region.from_json(data)
         except RegionError as error:
             raise serializers.ValidationError(str(error)) from error
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise serializers.ValidationError(
-                _("Send a region as JSON: [x, y, width, height], each from 0 to 1.")
-            ) from error
-
-
-def _numbers(content: Any) -> list[float]:
-    if isinstance(content, dict) and set(content) == set(_SIDES):
-        return [content[side] for side in _SIDES]
-    if isinstance(content, list):
-        return content
-    raise ValueError("neither a list nor an object of the four sides")
 
 
 @extend_schema_field(OpenApiTypes.BINARY)

@@ -7,15 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from procrastinate.contrib.django.models import ProcrastinateJob
 
-from implants.admin import catalogue as desk
 from implants.catalogue import add_reference
 from implants.embedding import embed_reference
 from implants.models import Encoder, Implant, Manufacturer, ReferenceImage
-from implants.radiograph import MAX_BYTES
 from tests.factories import ImplantFactory, ReferenceVectorFactory
 from tests.implants.conftest import film, stored_name
 from tests.people import logged_in, person
@@ -45,80 +41,21 @@ def page_of(implant: Implant) -> str:
     return f"{LIST}{implant.pk}/change/"
 
 
-def filled_in(implant: Implant, *films: tuple[str, bytes], **fields: str) -> dict[str, Any]:
+def filled_in(implant: Implant, **fields: str) -> dict[str, Any]:
     """What the browser sends from an implant's page."""
-    files = [SimpleUploadedFile(name, data) for name, data in films]
     sent: dict[str, Any] = {
         "manufacturer": implant.manufacturer_id, "name": implant.name, "sources": "{}",
-        "microthread": "unknown", "radiographs": files, **fields,
+        "microthread": "unknown", **fields,
     }  # fmt: skip
     return sent
 
 
-def messages(answer: Any) -> list[str]:
-    return [str(message) for message in answer.context["messages"]]
-
-
-def waiting_jobs() -> list[int]:
-    jobs = ProcrastinateJob.objects.filter(task_name="implants.embed_reference", status="todo")
-    return [job.args["reference_id"] for job in jobs.order_by("id")]
-
-
-def test_several_films_are_added_and_each_bad_file_is_named_with_its_reason(
+def test_new_implant_leads_to_its_page_where_films_are_dropped(
     browser: Client, implant: Implant
 ) -> None:
-    known = film(1)
-    add_reference(implant, known)
-    sent = filled_in(
-        implant,
-        ("um.png", film(2)),
-        ("página.jpg", b"<html>log in</html>"),
-        ("dois.jpg", film(3, kind="JPEG")),
-        ("outra vez.png", known),
-        ("grande.png", b"\x89PNG" + b"0" * MAX_BYTES),
-    )
+    answer: Any = browser.post(f"{LIST}add/", filled_in(implant, name="Titamax CM"))
 
-    answer: Any = browser.post(page_of(implant), sent, follow=True)
-
-    assert answer.redirect_chain == [(page_of(implant), 302)], "where the gallery is"
-
-    added = list(implant.references.order_by("pk"))[1:]
-    assert len(added) == 2
-    assert waiting_jobs()[1:] == [reference.pk for reference in added]
-    told = messages(answer)
-    for name in ("página.jpg: ", "outra vez.png: ", "grande.png: "):
-        assert sum(name in text for text in told) == 1, name
-    assert not any("um.png" in text or "dois.jpg" in text for text in told)
-    assert any(text.startswith("2 ") for text in told)
-
-
-def test_films_can_come_with_a_new_implant(browser: Client, implant: Implant) -> None:
-    sent = filled_in(implant, ("um.png", film(1)), ("dois.png", film(2)), name="Titamax CM")
-
-    answer: Any = browser.post(f"{LIST}add/", sent)
-
-    added = Implant.objects.get(name="Titamax CM")
-    assert added.references.count() == 2
-    assert answer.url == page_of(added), "where the gallery is"
-
-
-def test_gallery_shows_how_far_each_vector_is(
-    browser: Client, implant: Implant, encoder: Encoder
-) -> None:
-    waiting, ready, failed = (add_reference(implant, film(seed)).reference for seed in range(3))
-    embed_reference(ready.pk)
-    ReferenceImage.objects.filter(pk=failed.pk).update(encoding_error="file_missing")
-
-    answer = browser.get(page_of(implant))
-    gallery = answer.context["gallery"]
-    states = {reference.pk: reference.encoding_state for reference, _ in gallery.items}
-
-    assert states == {waiting.pk: "waiting", ready.pk: "ready", failed.pk: "failed"}
-    assert gallery.count == 3 and gallery.is_waiting
-    page = answer.content.decode()
-    assert "data-waiting" in page and page.count("/thumbnail") == 3
-    embed_reference(waiting.pk)
-    assert "data-waiting" not in browser.get(page_of(implant)).content.decode()
+    assert answer.url == page_of(Implant.objects.get(name="Titamax CM"))
 
 
 def test_page_of_an_implant_has_a_fixed_number_of_queries(
@@ -129,24 +66,9 @@ def test_page_of_an_implant_has_a_fixed_number_of_queries(
     browser.get(page_of(implant))
     with django_assert_max_num_queries(20) as few:
         browser.get(page_of(implant))
-    ReferenceVectorFactory.create_batch(30, reference__implant=implant, encoder=encoder)
+    ReferenceVectorFactory.create_batch(20, reference__implant=implant, encoder=encoder)
     with django_assert_num_queries(len(few)):
-        assert browser.get(page_of(implant)).content.decode().count("/thumbnail") == 31
-
-
-def test_long_gallery_shows_the_newest_and_leads_to_all(
-    browser: Client, implant: Implant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desk, "GALLERY_SIZE", 2)
-    references = [add_reference(implant, film(seed)).reference for seed in range(3)]
-
-    answer = browser.get(page_of(implant))
-
-    shown = [reference for reference, _ in answer.context["gallery"].items]
-    assert shown == references[:0:-1]
-    link = f"/admin/implants/referenceimage/?implant__id__exact={implant.pk}"
-    assert link in answer.content.decode()
-    assert len(browser.get(link).context["cl"].result_list) == 3
+        assert browser.get(page_of(implant)).content.decode().count("/thumbnail") == 21
 
 
 def test_list_counts_references_with_a_fixed_number_of_queries(
@@ -292,7 +214,7 @@ def test_others_see_the_catalogue_and_change_nothing(implant: Implant, group: st
         f"/admin/implants/referenceimage/{reference.pk}/delete/",
         "/admin/implants/manufacturer/add/",
     ):
-        sent = filled_in(implant, ("um.png", film(2)), post="yes")
+        sent = filled_in(implant, post="yes")
         assert browser.post(address, sent).status_code == 403, address
     assert implant.references.count() == 1
 
