@@ -5,57 +5,30 @@ Whatever goes wrong, the case ends `pending` with the reason: it waits for Brend
 
 import logging
 import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
-import numpy as np
 from django.core.files.base import ContentFile
 from django.db import transaction
 
 from cases.events import record
-from cases.models import Case, CaseEvent, CaseImage, Finding, Result, Search
+from cases.models import Case, CaseEvent, CaseImage
 from cases.notices.telling import case_waits
+from cases.searching import Answer, Problem, TryAgain, ask, best_of, write
 from implants.catalogue import without_vector
-from implants.encoders.active import ActiveEncoder, EncoderReplaced, active
+from implants.encoders.active import ActiveEncoder
 from implants.encoders.bundle import EncoderUnavailable
 from implants.formats import Busy
-from implants.identification import Identification, identify
-from implants.models import ReferenceVector
 from implants.radiograph import (
     Radiograph,
     RadiographError,
     clean_copy,
     open_radiograph,
-    reopen_copy,
 )
-from implants.region import Region
 from raiox.common.http import FetchError
 from webhooks.downloads import download_file, source_from_settings
 
 logger = logging.getLogger(__name__)
 _UNSEEN = (Case.State.RECEIVED, Case.State.ANALYZING)
 _OPEN = (*_UNSEEN, Case.State.PENDING)
-
-
-class TryAgain(Exception):
-    """Something passing is in the way; the job should be repeated later."""
-
-
-class _Problem(Exception):
-    """The analysis can't give candidates, for a reason that the case shows."""
-
-    def __init__(self, problem: Case.Problem) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """One search, computed and not yet written."""
-
-    finding: Finding
-    image: CaseImage
-    found: Identification
 
 
 def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
@@ -69,8 +42,8 @@ def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
         return
     try:
         _fetch_images(case, is_last_attempt=is_last_attempt)
-        _finish(case, *_answers(case))
-    except _Problem as found:
+        _finish(case, *ask(case, case.findings.all()))
+    except Problem as found:
         _end_with(case, found.problem)
     except EncoderUnavailable as error:
         _end_with(case, Case.Problem.ENCODER_UNAVAILABLE, str(error))
@@ -145,74 +118,12 @@ def _refuse(image: CaseImage, reason: str) -> None:
         record(image.case, CaseEvent.Kind.IMAGE_REFUSED, image=image.pk, reason=reason)
 
 
-def _answers(case: Case) -> tuple[ActiveEncoder, list[_Answer]]:
-    """Ask the catalogue for each finding on each image that counts for it."""
-    images = _stored_images(case)
-    encoder = active()
-    if not ReferenceVector.objects.filter(encoder_id=encoder.encoder_id).exists():
-        raise _Problem(Case.Problem.EMPTY_CATALOGUE)
-    found: dict[tuple[int, tuple[float, ...]], Identification] = {}
-    answers = []
-    for finding, image in _questions(case.findings.all(), images):
-        key = image.pk, tuple(finding.region or ())
-        if key not in found:
-            found[key] = _identify(encoder, image, finding.region)
-        answers.append(_Answer(finding, image, found[key]))
-    return encoder, answers
-
-
-def _stored_images(case: Case) -> list[CaseImage]:
-    images = list(case.images.filter(state=CaseImage.State.STORED))
-    if images:
-        return images
-    if case.images.exists():
-        raise _Problem(Case.Problem.NO_USABLE_IMAGE)
-    raise _Problem(Case.Problem.NO_IMAGE)
-
-
-def _questions(
-    findings: Iterable[Finding], images: list[CaseImage]
-) -> Iterable[tuple[Finding, CaseImage]]:
-    """A finding with a region searches its image only, others every stored image."""
-    for finding in findings:
-        for image in images:
-            if finding.region is None or finding.image_id == image.pk:
-                yield finding, image
-
-
-def _identify(
-    encoder: ActiveEncoder, image: CaseImage, region: list[float] | None
-) -> Identification:
-    with image.file.open("rb") as file:
-        copy = reopen_copy(file.read(), colour=image.colour)
-    # Known again by the bytes that were received: the copy has others.
-    film = replace(copy, sha256=image.sha256 or copy.sha256)
-    part = Region.from_list(region) if region else None
-    try:
-        return identify(film, encoder, region=part, known=_known_vector(encoder, image, region))
-    except EncoderReplaced as error:
-        raise TryAgain from error
-
-
-def _known_vector(
-    encoder: ActiveEncoder, image: CaseImage, region: list[float] | None
-) -> np.ndarray | None:
-    """What this encoder made of the same part of the same film in an earlier search."""
-    if not image.sha256:
-        return None
-    earlier = Search.objects.filter(
-        encoder_id=encoder.encoder_id, image__sha256=image.sha256, region=region
-    )
-    return earlier.order_by("-pk").values_list("embedding", flat=True).first()
-
-
 @transaction.atomic
-def _finish(case: Case, encoder: ActiveEncoder, answers: list[_Answer]) -> None:
+def _finish(case: Case, encoder: ActiveEncoder, answers: list[Answer]) -> None:
     """Write all searches and open the case to the reviewers, in one piece."""
     if not _hand_over(case, ""):
         return
-    for answer in answers:
-        _write(encoder, answer)
+    rows = [(write(encoder, answer), answer) for answer in answers]
     lacking = without_vector(encoder.encoder_id).filter(encoding_error="").count()
     record(
         case,
@@ -220,29 +131,7 @@ def _finish(case: Case, encoder: ActiveEncoder, answers: list[_Answer]) -> None:
         encoder=encoder.name,
         searches=len(answers),
         lacking=lacking,
-    )
-
-
-def _write(encoder: ActiveEncoder, answer: _Answer) -> None:
-    row = Search.objects.create(
-        finding=answer.finding,
-        image=answer.image,
-        region=answer.finding.region,
-        encoder_id=encoder.encoder_id,
-        embedding=answer.found.embedding,
-        confidence=answer.found.doubt.confidence,
-        observations=answer.found.doubt.observations,
-        concerns=list(answer.found.doubt.concerns),
-    )
-    Result.objects.bulk_create(
-        Result(
-            search=row,
-            rank=rank,
-            implant_id=found.implant_id,
-            reference_id=found.reference_id,
-            similarity=found.similarity,
-        )
-        for rank, found in enumerate(answer.found.candidates, start=1)
+        best=best_of(rows),
     )
 
 

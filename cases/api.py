@@ -16,6 +16,7 @@ from rest_framework.serializers import Serializer
 
 from cases import idempotency, review
 from cases.candidates import concerns_by_image, shortlists_of
+from cases.impressions import as_seen_by
 from cases.models import Case, Finding
 from cases.serializers import (
     ApprovalSerializer,
@@ -186,7 +187,7 @@ def _with_all(cases: QuerySet[Case]) -> QuerySet[Case]:
 
 def _shown(cases: Sequence[Case], request: Request) -> Any:
     findings: list[Finding] = [finding for case in cases for finding in case.findings.all()]
-    shortlists = shortlists_of(findings)
+    shortlists = as_seen_by(cast(User, request.user), findings, shortlists_of(findings))
     suggested = [found.implant for row in shortlists.values() for found in row.candidates]
     chosen = [finding.implant for finding in findings if finding.implant]
     load_shown_references([*suggested, *chosen])

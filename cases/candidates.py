@@ -38,7 +38,8 @@ class Shortlist:
     """The candidates of a finding, best first, and how far they can be trusted.
 
     `confidence` and the `observations` behind it are those of the search that gave the first
-    candidate (on `image_id`); `concerns` are those of each image, by its id.
+    candidate (on `image_id`); `concerns` are those of each image, by its id. `is_hidden` says that
+    there may be candidates which are kept from whoever looks (`cases.impressions`).
     """
 
     candidates: list[Candidate]
@@ -46,6 +47,7 @@ class Shortlist:
     observations: int
     image_id: int | None
     concerns: dict[int, list[Concern]]
+    is_hidden: bool = False
 
     @property
     def is_doubtful(self) -> bool:

@@ -302,6 +302,21 @@ class FirstImpression(models.Model):
     def __str__(self) -> str:
         return f"{self.finding} / {self.user}"
 
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the first suggestion was what she took it for; None without either of them."""
+        if self.suggested is None:
+            return None
+        return self.fits(self.suggested)
+
+    def fits(self, implant: Implant) -> bool | None:
+        """Whether `implant` is what she took it for, or of that manufacturer; None: can't tell."""
+        if self.implant_id is not None:
+            return self.implant_id == implant.pk
+        if self.manufacturer_id is not None:
+            return self.manufacturer_id == implant.manufacturer_id
+        return None
+
 
 class ReviewerPreferences(models.Model):
     """How one reviewer likes to work."""

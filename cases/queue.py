@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from cases.models import Case
+from cases.models import Case, Finding
 from raiox.common import correlation
 from raiox.common.jobs import job
 
@@ -12,6 +12,13 @@ def defer_analysis(case: Case) -> None:
     """Ask for the analysis of `case`; analyses of one case run one after the other."""
     job("cases.analyze_case", lock=f"analysis:{case.pk}").defer(
         case_id=case.pk, correlation_id=correlation.current()
+    )
+
+
+def defer_finding_search(finding: Finding) -> None:
+    """Ask for the search for one implant, after what is under way for its case."""
+    job("cases.search_finding", lock=f"analysis:{finding.case_id}").defer(
+        finding_id=finding.pk, correlation_id=correlation.current()
     )
 
 

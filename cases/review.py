@@ -49,7 +49,7 @@ def set_verdict(
     note: str = "",
 ) -> Finding:
     """Note what the reviewer says of one finding of a pending case."""
-    case = _pending(finding.case_id, actor)
+    case = lock_pending(finding.case_id, actor)
     _check_verdict(verdict, implant)
     before = (finding.verdict, finding.implant_id, finding.note)
     finding.verdict, finding.implant, finding.note = verdict, implant, note.strip()
@@ -72,17 +72,17 @@ def add_finding(
     region: list[float] | None = None,
 ) -> Finding:
     """Add an implant that is on the film too; its candidates are searched in the background."""
-    case = _pending(case.pk, actor)
+    case = lock_pending(case.pk, actor)
     finding = Finding.objects.create(case=case, tooth=tooth.strip(), image=image, region=region)
     record(case, Kind.FINDING_ADDED, actor, finding=finding.pk)
-    queue.defer_analysis(case)
+    queue.defer_finding_search(finding)
     return finding
 
 
 @transaction.atomic
 def remove_finding(finding: Finding, actor: User) -> None:
     """Take back a finding; a case keeps at least one."""
-    case = _pending(finding.case_id, actor)
+    case = lock_pending(finding.case_id, actor)
     if case.findings.count() == 1:
         raise InvalidDecision(_("A case needs at least one finding."))
     record(case, Kind.FINDING_REMOVED, actor, finding=finding.pk)
@@ -92,7 +92,7 @@ def remove_finding(finding: Finding, actor: User) -> None:
 @transaction.atomic
 def request_analysis(case: Case, actor: User) -> None:
     """Ask for a new analysis of a case that waits; files whose download failed are tried again."""
-    case = _pending(case.pk, actor)
+    case = lock_pending(case.pk, actor)
     case.images.filter(
         state=CaseImage.State.REFUSED,
         refusal__in=[CaseImage.Refusal.DOWNLOAD_FAILED, CaseImage.Refusal.LOGIN_REQUIRED],
@@ -104,7 +104,7 @@ def request_analysis(case: Case, actor: User) -> None:
 @transaction.atomic
 def approve(case: Case, actor: User, *, note: str = "") -> Case:
     """Approve the findings as they stand and queue the answer."""
-    case = _pending(case.pk, actor)
+    case = lock_pending(case.pk, actor)
     if case.findings.filter(verdict="").exists():
         raise VerdictMissing(_("Each finding needs a verdict before the case can be approved."))
     return _decide(case, actor, Kind.APPROVED, state=Case.State.APPROVED, note=note.strip())
@@ -205,7 +205,7 @@ def _open_to(case_id: int, actor: User) -> QuerySet[Case]:
     return Case.objects.filter(claims.is_free_for(actor), pk=case_id, state=Case.State.PENDING)
 
 
-def _pending(case_id: int, actor: User) -> Case:
+def lock_pending(case_id: int, actor: User) -> Case:
     """The case, locked until the transaction ends; `Conflict` unless `actor` may work on it."""
     case = Case.objects.select_for_update().get(pk=case_id)
     if case.state != Case.State.PENDING:

@@ -6,7 +6,15 @@ from uuid import UUID
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
-from cases import analysis, calibrating, delivery, idempotency, intake, recovery
+from cases import (
+    analysis,
+    calibrating,
+    delivery,
+    finding_search,
+    idempotency,
+    intake,
+    recovery,
+)
 from cases.notices import sending, telling
 from implants.encoders.active import active
 from implants.encoders.bundle import EncoderUnavailable
@@ -47,6 +55,17 @@ def analyze_case(context: JobContext, *, case_id: int, correlation_id: str = "")
             analysis.give_up(case_id)
         else:
             analysis.analyze_case(case_id, is_last_attempt=_is_last(context, _ANALYSIS))
+
+
+@app.task(name="cases.search_finding", pass_context=True, retry=_ANALYSIS)
+def search_finding(context: JobContext, *, finding_id: int, correlation_id: str = "") -> None:
+    """Search for one implant of a case; one that ended its worker each time is given up."""
+    with correlated(correlation_id):
+        if context.job.attempts > (_ANALYSIS.max_attempts or 0):
+            finding_search.give_up(finding_id)
+        else:
+            last = _is_last(context, _ANALYSIS)
+            finding_search.search_finding(finding_id, is_last_attempt=last)
 
 
 @app.task(name="cases.deliver", retry=_DELIVERY)

@@ -67,10 +67,15 @@ class RaioxAdminSite(admin.AdminSite):
         return super().index(request, context)
 
     def get_urls(self) -> list[Any]:
-        """The page on quality beside Django's own."""
+        """The pages on quality and preferences beside Django's own."""
+        from cases.admin.preferences import preferences
         from cases.admin.quality import quality
 
-        return [path("quality/", self.admin_view(quality), name="quality"), *super().get_urls()]
+        return [
+            path("quality/", self.admin_view(quality), name="quality"),
+            path("preferences/", self.admin_view(preferences), name="preferences"),
+            *super().get_urls(),
+        ]
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """What the search fields for related objects ask."""

@@ -16,6 +16,7 @@ from cases.admin.actions import PERMISSION, CaseActions
 from cases.admin.changelist import CaseList, WaitingFilter
 from cases.admin.claiming import claim_state, claim_urls
 from cases.admin.columns import Columns
+from cases.admin.marking import marking_urls
 from cases.admin.page import build_desk, case_context
 from cases.admin.undo import take_undo
 from cases.forms import Desk
@@ -40,8 +41,9 @@ class CaseAdmin(Columns, ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """The buttons' addresses before Django's own."""
-        actions = CaseActions(self._show, self.admin_site.admin_view)
-        ours = [*actions.urls(), *claim_urls(self.admin_site.admin_view)]
+        wrap = self.admin_site.admin_view
+        actions = CaseActions(self._show, wrap)
+        ours = [*actions.urls(), *claim_urls(wrap), *marking_urls(wrap)]
         urls: list[URLPattern] = [*ours, *super().get_urls()]
         return urls
 

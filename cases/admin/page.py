@@ -11,9 +11,12 @@ from django.utils.functional import Promise
 from cases import answers, delivery
 from cases.admin.advice import PROBLEM_ADVICE, REFUSAL_ADVICE
 from cases.admin.doubts import Undecided, groups_on_page, image_concerns, undecided
+from cases.admin.impression_form import ImpressionForm
 from cases.admin.timeline import timeline
 from cases.candidates import Candidate, shortlists_of
+from cases.finding_search import SearchState, search_states
 from cases.forms import Desk, FindingForm
+from cases.impressions import as_seen_by
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from cases.waiting import next_waiting, waiting_cases
 from cases.worksheet import last_event_id
@@ -21,7 +24,7 @@ from implants.attributes import known_attributes
 from implants.look_alikes import Groups, look_alikes_of
 
 Kind = CaseEvent.Kind
-_ANALYSIS_ASKED = (Kind.ANALYSIS_REQUESTED, Kind.FINDING_ADDED, Kind.ANALYSIS_STARTED)
+_ANALYSIS_ASKED = (Kind.ANALYSIS_REQUESTED, Kind.ANALYSIS_STARTED)
 _ANALYSIS_OVER = (Kind.ANALYZED, Kind.ANALYSIS_FAILED)
 
 
@@ -43,6 +46,8 @@ class Panel:
     form: FindingForm
     cards: list[Card]
     undecided: list[Undecided]
+    impression: ImpressionForm
+    search: SearchState
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ class RefusedImage:
 
 def build_desk(case: Case, user: User, data: Any = None) -> Desk:
     """The forms of the case for `user`, with its candidates; with `data` if she sent some."""
-    findings = list(case.findings.select_related("implant__manufacturer"))
-    shortlists = shortlists_of(findings)
+    findings = list(case.findings.select_related("case", "implant__manufacturer"))
+    shortlists = as_seen_by(user, findings, shortlists_of(findings))
     rows = [(finding, shortlists[finding.pk]) for finding in findings]
     return Desk(case, rows, last_event_id(case), data)
 
@@ -64,7 +69,11 @@ def build_desk(case: Case, user: User, data: Any = None) -> Desk:
 def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
     """Everything the template shows `user` of the case."""
     groups = groups_on_page((form.finding, form.shortlist) for form in desk.finding_forms)
-    panels = [_panel(form, groups) for form in desk.finding_forms]
+    searches = search_states(case)
+    panels = [
+        _panel(form, groups, searches.get(form.finding.pk, SearchState()))
+        for form in desk.finding_forms
+    ]
     images = _images(case.images.all())
     deliveries = list(case.deliveries.order_by("-pk"))
     following = next_waiting(case, user)
@@ -76,7 +85,7 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
         "lacking": _lacking(case),
         "problem_advice": PROBLEM_ADVICE.get(case.problem, ""),
         "is_analyzing": _is_analyzing(case),
-        "timeline": timeline(case),
+        "timeline": timeline(case, user),
         "deliveries": deliveries,
         "can_send_again": _can_send_again(case, deliveries),
         "answer": _answer(case, panels, deliveries),
@@ -96,7 +105,7 @@ def _lacking(case: Case) -> int:
     return int(last.data.get("lacking", 0)) if last else 0
 
 
-def _panel(form: FindingForm, groups: Groups) -> Panel:
+def _panel(form: FindingForm, groups: Groups, search: SearchState) -> Panel:
     cards = [
         Card(
             candidate=found,
@@ -106,7 +115,14 @@ def _panel(form: FindingForm, groups: Groups) -> Panel:
         )
         for found in form.shortlist.candidates
     ]
-    return Panel(form.finding, form, cards, undecided(form.finding, form.shortlist, groups))
+    return Panel(
+        finding=form.finding,
+        form=form,
+        cards=cards,
+        undecided=undecided(form.finding, form.shortlist, groups),
+        impression=ImpressionForm(form.finding),
+        search=search,
+    )
 
 
 def _images(images: QuerySet[CaseImage]) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cases.admin.tellings import impression_texts, place_text, search_texts
 from cases.claims import name_of
+from cases.impressions import hidden_from
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from implants.models import Implant
 
@@ -37,12 +39,15 @@ class Names:
 
     implants: dict[int, str]
     people: dict[int, str]
+    searches: dict[int, str]
+    impressions: dict[int, str]
 
 
 _TONES = {
     Kind.APPROVED: "good",
     Kind.DELIVERY_SENT: "good",
     Kind.ANALYSIS_FAILED: "bad",
+    Kind.SEARCH_FAILED: "bad",
     Kind.DELIVERY_FAILED: "bad",
     Kind.DELIVERY_RETRYING: "bad",
     Kind.IMAGE_REFUSED: "bad",
@@ -50,10 +55,11 @@ _TONES = {
 }
 
 
-def timeline(case: Case) -> list[Entry]:
-    """Everything that happened, the newest first."""
+def timeline(case: Case, user: User) -> list[Entry]:
+    """Everything that happened, the newest first, without suggestions that `user` must not see."""
     events = list(case.events.select_related("actor").order_by("-pk"))
-    names = _names(events)
+    hidden = hidden_from(user, case.findings.select_related("case"))
+    names = _names(events, hidden)
     return [
         Entry(
             when=event.created_at,
@@ -70,17 +76,23 @@ def _who(event: CaseEvent) -> str:
     return name_of(event.actor) or _("System")
 
 
-def _names(events: list[CaseEvent]) -> Names:
+def _names(events: list[CaseEvent], hidden: set[int]) -> Names:
     implants = Implant.objects.filter(pk__in=_ids(events, "implant")).select_related("manufacturer")
     people = User.objects.filter(pk__in=_ids(events, "holder"))
     return Names(
         implants={implant.pk: str(implant) for implant in implants},
         people={user.pk: name_of(user) for user in people},
+        searches=search_texts(_best(events), hidden),
+        impressions=impression_texts(_ids(events, "impression"), hidden),
     )
 
 
 def _ids(events: list[CaseEvent], key: str) -> set[int]:
     return {event.data[key] for event in events if event.data.get(key) is not None}
+
+
+def _best(events: list[CaseEvent]) -> set[int]:
+    return {pk for event in events for pk in event.data.get("best", [])}
 
 
 def _detail(event: CaseEvent, names: Names) -> str:
@@ -105,7 +117,16 @@ def _refusal(data: dict[str, Any], names: Names) -> str:
 
 
 def _analyzed(data: dict[str, Any], names: Names) -> str:
-    return _("encoder: %(encoder)s") % {"encoder": data.get("encoder", "")}
+    encoder = _("encoder: %(encoder)s") % {"encoder": data.get("encoder", "")}
+    return _join(*(names.searches.get(pk, "") for pk in data.get("best", [])), encoder)
+
+
+def _asked(data: dict[str, Any], names: Names) -> str:
+    return place_text(data.get("region"))
+
+
+def _impression(data: dict[str, Any], names: Names) -> str:
+    return names.impressions.get(data.get("impression", 0), "")
 
 
 def _problem(data: dict[str, Any], names: Names) -> str:
@@ -144,6 +165,10 @@ _DETAILS: dict[CaseEvent.Kind, Callable[[dict[str, Any], Names], str]] = {
     Kind.FINDING_CHANGED: _finding,
     Kind.POSTPONED: _postponed,
     Kind.CLAIM_TAKEN: _taken,
+    Kind.IMPRESSION_NOTED: _impression,
+    Kind.SEARCH_REQUESTED: _asked,
+    Kind.SEARCHED: _analyzed,
+    Kind.SEARCH_FAILED: _problem,
     Kind.DELIVERY_QUEUED: _delivery,
     Kind.DELIVERY_SENT: _delivery,
     Kind.DELIVERY_RETRYING: _delivery,

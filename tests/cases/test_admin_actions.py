@@ -272,7 +272,7 @@ def test_second_implant_is_added_without_losing_what_was_typed(
     first, second = case.findings.all()
     assert answer.url == f"{QUEUE}{case.pk}/change/#finding-{second.pk}"
     assert first.note == "Primeiro."
-    assert [job["case_id"] for job in jobs("cases.analyze_case")] == [case.pk]
+    assert [job["finding_id"] for job in jobs("cases.search_finding")] == [second.pk]
 
 
 def test_finding_is_removed_without_losing_the_others(

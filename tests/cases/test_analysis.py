@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 from PIL import ExifTags, Image, PngImagePlugin
 
-from cases import analysis
+from cases import analysis, searching
 from cases.models import Case, CaseImage, Finding, Search
 from cases.tasks import analyze_case as analyze_task
 from implants.demo.catalogue import encode_png
@@ -277,7 +277,7 @@ def test_a_passing_failure_is_tried_again(
     analyze: Analyze, sandbox: SandboxProcess, film: bytes
 ) -> None:
     sandbox.set(file_status=503)
-    with pytest.raises(analysis.TryAgain):
+    with pytest.raises(searching.TryAgain):
         analyze({"a.png": film}, last=False)
     case = Case.objects.get()
     assert case.images.get().state == "waiting"
@@ -294,7 +294,7 @@ def test_a_film_that_nobody_had_time_to_read_is_not_refused(
 
     with monkeypatch.context() as patched:
         patched.setattr(analysis, "open_radiograph", busy)
-        with pytest.raises(analysis.TryAgain):
+        with pytest.raises(searching.TryAgain):
             analyze({"a.png": film}, last=False)
         case = Case.objects.get()
         analysis.analyze_case(case.pk, is_last_attempt=True)
@@ -312,7 +312,7 @@ def test_a_fault_of_ours_ends_pending_after_the_last_try(
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(analysis, "identify", fail)
+    monkeypatch.setattr(searching, "identify", fail)
     with pytest.raises(RuntimeError):
         analyze({"a.png": film}, last=False)
     case = Case.objects.get()

@@ -10,7 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from PIL import Image
 
-from cases import analysis
+from cases import analysis, searching
 from cases.models import Case, CaseImage, Search
 from implants.demo.systems import DemoSystem
 from implants.encoders.active import EncoderReplaced
@@ -144,6 +144,6 @@ def test_an_encoder_that_is_replaced_meanwhile_is_asked_again_later(
         raise EncoderReplaced
 
     monkeypatch.setattr(analysis, "identify", replaced)
-    with pytest.raises(analysis.TryAgain):
+    with pytest.raises(searching.TryAgain):
         analysis.analyze_case(case.pk, is_last_attempt=False)
     assert not Search.objects.exists()

@@ -198,8 +198,8 @@ def test_the_last_finding_stays(make_case: MakeCase, brenda: User) -> None:
 
 def test_a_new_finding_is_searched(make_case: MakeCase, brenda: User) -> None:
     case = make_case()
-    review.add_finding(case, brenda, tooth="45")
-    assert [job["case_id"] for job in jobs("cases.analyze_case")] == [case.pk]
+    added = review.add_finding(case, brenda, tooth="45")
+    assert [job["finding_id"] for job in jobs("cases.search_finding")] == [added.pk]
 
 
 def test_request_analysis_tries_failed_downloads_again(make_case: MakeCase, brenda: User) -> None:
