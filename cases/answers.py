@@ -1,5 +1,7 @@
 """The text that the dentist reads in Jotform."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -12,13 +14,53 @@ from cases.models import Case, Finding
 from implants.look_alikes import Groups, groups_of, look_alikes_of
 
 
-def answer_text(case: Case) -> str:
-    """The answer to a decided case, in the service's language whoever decided."""
+class EditOutdated(Exception):
+    """The edited answer was made of a text that the case no longer gives."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """An answer as its reviewer saw it: what the dentist shall read, made of a generated text."""
+
+    text: str
+    source: str
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether a person changed what was generated."""
+        return self.text != self.source
+
+
+def answer_text(case: Case, findings: Sequence[Finding] | None = None) -> str:
+    """The generated answer, in the service's language whoever decided.
+
+    `findings` are those of the case as they stand, unless others are given.
+    """
     if case.state == Case.State.REJECTED:
         return _render("answers/rejected.txt", case=case)
+    if findings is None:
+        findings = list(case.findings.select_related("implant__manufacturer"))
     with translation.override(settings.LANGUAGE_CODE):
-        findings = _findings(case)
-    return _render("answers/approved.txt", case=case, findings=findings)
+        entries = _entries(findings)
+    return _render("answers/approved.txt", case=case, findings=entries)
+
+
+def text_to_send(case: Case) -> str:
+    """The edited answer, or the generated one where nobody edited it.
+
+    Raises `EditOutdated` rather than send an edited answer that does not fit the case any more.
+    """
+    generated, edited = answer_text(case), edited_wording(case)
+    if edited is None:
+        return generated
+    if edited.source != generated:
+        raise EditOutdated
+    return edited.text
+
+
+def edited_wording(case: Case) -> Wording | None:
+    """What a reviewer made of the answer, if she edited it."""
+    return Wording(case.edited_answer, case.edited_from) if case.edited_answer else None
 
 
 def received_text(case: Case) -> str:
@@ -31,8 +73,12 @@ def as_correction(text: str) -> str:
     return _render("answers/correction.txt", text=text)
 
 
-def _findings(case: Case) -> list[dict[str, Any]]:
-    findings = list(case.findings.select_related("implant__manufacturer"))
+def correction_preface() -> str:
+    """What stands above an answer that follows an earlier one."""
+    return as_correction("")
+
+
+def _entries(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     shortlists = shortlists_of(findings)
     groups = groups_of([finding.implant for finding in findings if finding.implant])
     return [_finding(finding, shortlists[finding.pk], groups) for finding in findings]

@@ -70,7 +70,7 @@ def queue_answer(case: Case) -> None:
         record(case, CaseEvent.Kind.NOTHING_TO_DELIVER)
         return
     due_at = timezone.now() + timedelta(seconds=settings.DELIVERY_GRACE_SECONDS)
-    _queue(case, Kind.ANSWER, answers.answer_text(case), case.decision_id, due_at)
+    _queue(case, Kind.ANSWER, answers.text_to_send(case), case.decision_id, due_at)
 
 
 def queue_received_text(case: Case) -> None:
@@ -83,7 +83,8 @@ def queue_received_text(case: Case) -> None:
 def send_again(case: Case, actor: User) -> Delivery | None:
     """A person's button after a failure: queue the current decision's answer, to go at once.
 
-    None when there is no failed answer to send, or somebody else has just asked for it.
+    None when there is no failed answer to send, or somebody else has just asked for it. Raises
+    `EditOutdated` when the edited answer no longer fits the case.
     """
     case = Case.objects.select_for_update().get(pk=case.pk)
     if case.decision_id is None:
@@ -91,7 +92,7 @@ def send_again(case: Case, actor: User) -> Delivery | None:
     last = case.deliveries.filter(kind=Kind.ANSWER, decision_id=case.decision_id).last()
     if last is None or last.state != State.FAILED:
         return None
-    text = answers.answer_text(case)
+    text = answers.text_to_send(case)
     return _queue(case, Kind.ANSWER, text, case.decision_id, timezone.now(), actor=actor)
 
 

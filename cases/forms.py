@@ -4,11 +4,10 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cases.answers import Wording
 from cases.candidates import Candidate, Shortlist
 from cases.models import Case, Finding
 from cases.worksheet import Entry, Sheet
@@ -35,11 +34,7 @@ class FindingForm(forms.Form):
         label=_("Another implant of the catalogue"),
         queryset=Implant.objects.select_related("manufacturer"),
         required=False,
-        widget=AutocompleteSelect(
-            Finding._meta.get_field("implant"),
-            admin.site,
-            attrs={"aria-label": _("Another implant of the catalogue")},
-        ),
+        widget=forms.HiddenInput,
     )
     tooth = forms.CharField(
         label=_("Tooth"), max_length=40, required=False, widget=forms.TextInput({"size": 6})
@@ -70,6 +65,15 @@ class FindingForm(forms.Form):
     def picked(self) -> str:
         """Which choice of implant the page shows as made."""
         return str(self["pick"].value() or "")
+
+    @property
+    def other_implant(self) -> Implant | None:
+        """The implant from outside the candidates that the page shows as chosen."""
+        chosen = str(self["other"].value() or "")
+        if self.picked != OTHER or chosen == str(self.finding.implant_id or ""):
+            return self.finding.implant if self.picked == OTHER else None
+        known = Implant.objects.select_related("manufacturer")
+        return known.filter(pk=chosen).first() if chosen.isdecimal() else None
 
     def clean(self) -> dict[str, Any]:
         """An implant goes with the verdicts that name one, and with no other."""
@@ -109,6 +113,22 @@ class CaseForm(forms.Form):
     last_seen = forms.IntegerField(widget=forms.HiddenInput)
 
 
+class AnswerForm(forms.Form):
+    """The answer as the reviewer sees it, which she may edit; `source` is what was generated."""
+
+    text = forms.CharField(
+        label=_("Text of the answer"),
+        max_length=10_000,
+        error_messages={"required": _("The answer can't be empty.")},
+        widget=forms.Textarea,
+    )
+    source = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def wording(self) -> Wording:
+        """What a valid form says, in lines as the generated text has them."""
+        return Wording(*(_lines(self.cleaned_data[name]) for name in ("text", "source")))
+
+
 class RejectionForm(forms.Form):
     """Why the case gets no identification."""
 
@@ -125,7 +145,7 @@ class PostponementForm(forms.Form):
 
     CHOICES = [("hour", _("for one hour")), ("morning", _("until tomorrow at 8:00")),
                ("week", _("for a week"))]  # fmt: skip
-    delay = forms.ChoiceField(label=_("Put off"), choices=CHOICES)
+    delay = forms.ChoiceField(label=_("Put off"), choices=CHOICES, widget=forms.RadioSelect)
 
     def until(self) -> datetime:
         """The chosen time, in the clinic's time zone."""
@@ -152,21 +172,18 @@ class Desk:
         has_reason = data is not None and data.get("rejection-reason")
         self.rejection = RejectionForm(data if has_reason else None, prefix="rejection")
         self.postponement = PostponementForm(prefix="postponement")
+        self.answer = answer_form(data, "answer")
 
     @property
     def is_bound(self) -> bool:
         """Whether somebody sent these forms."""
         return self.case_form.is_bound
 
-    @property
-    def media(self) -> forms.Media:
-        """What the search field for implants needs in the page's head."""
-        return FindingForm.base_fields["other"].widget.media
-
     def is_valid(self, *, without: int | None = None) -> bool:
         """Whether everything was filled in well, but for the finding `without`."""
         sent = [form for form in self._sent if form.finding.pk != without]
-        return all([self.case_form.is_valid(), *(form.is_valid() for form in sent)])
+        others = [self.answer] if self.answer else []
+        return all([self.case_form.is_valid(), *(form.is_valid() for form in [*others, *sent])])
 
     def sheet(self) -> Sheet:
         """The valid forms, for `cases.worksheet`."""
@@ -174,11 +191,24 @@ class Desk:
             tuple(form.entry() for form in self._sent if form.is_valid()),
             self.case_form.cleaned_data["note"],
             self.case_form.cleaned_data["last_seen"],
+            self.answer.wording() if self.answer else None,
         )
 
     @property
     def _sent(self) -> list[FindingForm]:
         return [form for form in self.finding_forms if form.is_bound]
+
+
+def answer_form(data: Any, prefix: str) -> AnswerForm | None:
+    """The answer that was sent; None when it was not on the page (there is no script, say)."""
+    if data is None or f"{prefix}-text" not in data:
+        return None
+    return AnswerForm(data, prefix=prefix)
+
+
+def _lines(text: str) -> str:
+    """As `answers` writes: browsers send other ends of lines."""
+    return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
 def _picked(finding: Finding, candidates: list[Candidate]) -> str:

@@ -60,6 +60,8 @@ class Case(models.Model):
         help_text=_("Came without a Jotform submission: there is nothing to write back to"),
     )
     note = models.TextField(_("note to the dentist"), blank=True)
+    edited_answer = models.TextField(_("edited answer"), blank=True)
+    edited_from = models.TextField(_("text that the edited answer was made of"), blank=True)
     rejection_reason = models.CharField(
         _("reason of the rejection"), max_length=20, choices=RejectionReason, blank=True
     )
@@ -117,6 +119,11 @@ class Case(models.Model):
             models.CheckConstraint(
                 name="cases_rejection_has_reason",
                 condition=~Q(state="rejected") | ~Q(rejection_reason=""),
+            ),
+            models.CheckConstraint(
+                name="cases_edited_answer_has_source",
+                condition=Q(edited_answer="", edited_from="")
+                | (~Q(edited_answer="") & ~Q(edited_from="")),
             ),
         ]
         indexes = [models.Index(fields=["state", "created_at"], name="cases_state_created")]
@@ -453,6 +460,8 @@ class CaseEvent(models.Model):
         FINDING_ADDED = "finding_added", _("Finding added")
         FINDING_REMOVED = "finding_removed", _("Finding removed")
         FINDING_CHANGED = "finding_changed", _("Finding changed")
+        NOTE_CHANGED = "note_changed", _("Note to the dentist changed")
+        ANSWER_EDITED = "answer_edited", _("Answer edited")
         APPROVED = "approved", _("Approved")
         REJECTED = "rejected", _("Rejected")
         REOPENED = "reopened", _("Reopened")

@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import claims, delivery, queue
+from cases import answers, claims, delivery, queue
+from cases.answers import Wording
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
 from implants.catalogue import catalogue_changed
@@ -29,6 +30,10 @@ class Conflict(ReviewError):
 
 class Claimed(Conflict):
     """A colleague has the case reserved."""
+
+
+class AnswerOutdated(Conflict):
+    """The answer that the reviewer saw is not the one that her decision gives."""
 
 
 class VerdictMissing(ReviewError):
@@ -102,25 +107,31 @@ def request_analysis(case: Case, actor: User) -> None:
 
 
 @transaction.atomic
-def approve(case: Case, actor: User, *, note: str = "") -> Case:
-    """Approve the findings as they stand and queue the answer."""
+def approve(case: Case, actor: User, *, note: str = "", wording: Wording | None = None) -> Case:
+    """Approve the findings as they stand and queue the answer.
+
+    `wording` is the answer as the reviewer saw and perhaps edited it; without one the generated
+    text goes out.
+    """
     case = lock_pending(case.pk, actor)
     if case.findings.filter(verdict="").exists():
         raise VerdictMissing(_("Each finding needs a verdict before the case can be approved."))
-    return _decide(case, actor, Kind.APPROVED, state=Case.State.APPROVED, note=note.strip())
+    return _decide(
+        case, actor, Kind.APPROVED, wording, state=Case.State.APPROVED, note=note.strip()
+    )
 
 
 @transaction.atomic
-def reject(case: Case, actor: User, *, reason: str, text: str = "") -> Case:
+def reject(
+    case: Case, actor: User, *, reason: str, text: str = "", wording: Wording | None = None
+) -> Case:
     """Answer without an identification, with a reason from the list."""
-    if reason not in Case.RejectionReason.values:
-        raise InvalidDecision(_("Choose a reason for the rejection."))
-    if reason == Case.RejectionReason.OTHER and not text.strip():
-        raise InvalidDecision(_("Write the reason of the rejection."))
+    check_rejection(reason, text)
     return _decide(
         case,
         actor,
         Kind.REJECTED,
+        wording,
         state=Case.State.REJECTED,
         rejection_reason=reason,
         rejection_text=text.strip(),
@@ -175,7 +186,9 @@ def postpone(case: Case, actor: User, *, until: datetime) -> Case:
     return case
 
 
-def _decide(case: Case, actor: User, kind: CaseEvent.Kind, **fields: Any) -> Case:
+def _decide(
+    case: Case, actor: User, kind: CaseEvent.Kind, wording: Wording | None, **fields: Any
+) -> Case:
     """The one guarded UPDATE; whoever comes second is told who was first."""
     updated = _open_to(case.pk, actor).update(
         decided_by=actor,
@@ -183,15 +196,44 @@ def _decide(case: Case, actor: User, kind: CaseEvent.Kind, **fields: Any) -> Cas
         decision_id=uuid.uuid4(),
         postponed_until=None,
         **claims.FREE,
+        **edited_fields(wording),
         **fields,
     )
     if not updated:
         raise refusal(case.pk, actor)
     case = Case.objects.get(pk=case.pk)
-    record(case, kind, actor)
+    _check_wording(case, wording)
+    record(case, kind, actor, **({"edited": True} if case.edited_answer else {}))
     delivery.queue_answer(case)
     catalogue_changed()  # a decision tells what similarities mean, as a reference does
     return case
+
+
+def _check_wording(case: Case, wording: Wording | None) -> None:
+    """A decision sends what its reviewer saw, and never nothing."""
+    if wording is None:
+        return
+    if not wording.text:
+        raise InvalidDecision(_("The answer can't be empty."))
+    if wording.source != answers.answer_text(case):
+        raise AnswerOutdated(
+            _("The answer is not the one that you saw any more. Nothing was sent: look again.")
+        )
+
+
+def check_rejection(reason: str, text: str) -> None:
+    """A reason from the list; words where the list has none."""
+    if reason not in Case.RejectionReason.values:
+        raise InvalidDecision(_("Choose a reason for the rejection."))
+    if reason == Case.RejectionReason.OTHER and not text.strip():
+        raise InvalidDecision(_("Write the reason of the rejection."))
+
+
+def edited_fields(wording: Wording | None) -> dict[str, str]:
+    """How a case keeps an edited answer; a generated one is not kept."""
+    if wording is None or not wording.is_edited:
+        return {"edited_answer": "", "edited_from": ""}
+    return {"edited_answer": wording.text, "edited_from": wording.source}
 
 
 def check_claim(case: Case, actor: User) -> None:

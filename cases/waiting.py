@@ -37,6 +37,17 @@ def waiting_cases() -> QuerySet[Case]:
 def next_waiting(case: Case, user: User) -> Case | None:
     """The case for `user` to open after this one: the next in the queue that no colleague has
     open, or the first of those at its end."""
-    others = waiting_cases().filter(is_free_for(user)).exclude(pk=case.pk)
+    others = _others(case, user)
     later = Q(created_at__gt=case.created_at) | Q(created_at=case.created_at, pk__gt=case.pk)
     return others.filter(later).first() or others.first()
+
+
+def previous_waiting(case: Case, user: User) -> Case | None:
+    """The way back: the one before it in the queue, or the queue's last at its beginning."""
+    others = _others(case, user).reverse()
+    earlier = Q(created_at__lt=case.created_at) | Q(created_at=case.created_at, pk__lt=case.pk)
+    return others.filter(earlier).first() or others.first()
+
+
+def _others(case: Case, user: User) -> QuerySet[Case]:
+    return waiting_cases().filter(is_free_for(user)).exclude(pk=case.pk)

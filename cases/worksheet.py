@@ -11,7 +11,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from cases import review
+from cases import answers, review
+from cases.answers import Wording
 from cases.events import record
 from cases.models import Case, CaseEvent, Finding
 from implants.models import Implant
@@ -23,6 +24,8 @@ _CHANGES_WHAT_SHE_SAW = (
     Kind.FINDING_REMOVED,
     Kind.FINDING_CHANGED,
     Kind.SEARCH_REQUESTED,
+    Kind.NOTE_CHANGED,
+    Kind.ANSWER_EDITED,
 )
 
 
@@ -39,11 +42,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Sheet:
-    """`last_seen` is the id of the newest event of the case that its reviewer had seen."""
+    """`last_seen` is the id of the newest event of the case that its reviewer had seen.
+
+    Without a `wording` the answer was not on the sheet, and an edited one stays as it is.
+    """
 
     entries: tuple[Entry, ...]
     note: str
     last_seen: int
+    wording: Wording | None = None
 
 
 def last_event_id(case: Case) -> int:
@@ -60,15 +67,24 @@ def save(case: Case, actor: User, sheet: Sheet) -> None:
         _check_nothing_new(case, actor, sheet)
     for entry in sheet.entries:
         _save_entry(case, actor, entry)
-    if not Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(note=sheet.note):
+    fields = {"note": sheet.note}
+    if sheet.wording is not None:
+        fields |= review.edited_fields(sheet.wording)
+    if not Case.objects.filter(pk=case.pk, state=Case.State.PENDING).update(**fields):
         raise review.Conflict(_("The case is not open any more. Nothing was changed."))
+    if fields["note"] != case.note:
+        record(case, Kind.NOTE_CHANGED, actor)
+    if fields.get("edited_answer", case.edited_answer) != case.edited_answer:
+        record(case, Kind.ANSWER_EDITED, actor, taken_back=not fields["edited_answer"])
 
 
 @transaction.atomic
 def approve(case: Case, actor: User, sheet: Sheet) -> Case:
     """Keep the sheet and approve it."""
     save(case, actor, sheet)
-    return review.approve(case, actor, note=sheet.note)
+    kept = Case.objects.get(pk=case.pk)
+    wording = sheet.wording or answers.edited_wording(kept)
+    return review.approve(case, actor, note=sheet.note, wording=wording)
 
 
 @transaction.atomic

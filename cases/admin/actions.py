@@ -8,13 +8,17 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from cases import claims, delivery, review, worksheet
+from cases import answers, claims, delivery, review, worksheet
+from cases.admin import preview
+from cases.admin.autosave import autosave, wants_json
+from cases.admin.catalogue import catalogue
 from cases.admin.page import build_desk
 from cases.admin.undo import remember_decision
-from cases.forms import Desk, PostponementForm, RejectionForm
+from cases.forms import Desk, PostponementForm, RejectionForm, answer_form
 from cases.models import Case
 from cases.waiting import next_waiting
 from cases.worksheet import last_event_id
@@ -37,6 +41,8 @@ class CaseActions:
     def urls(self) -> list[URLPattern]:
         """`<case>/<action>/`, named `cases_case_<action>`."""
         return [
+            path("catalogue/", self._wrap(catalogue), name="cases_case_catalogue"),
+            self._route("preview", self.preview),
             self._route("save", self.save),
             self._route("approve", self.approve),
             self._route("reject", self.reject),
@@ -50,8 +56,22 @@ class CaseActions:
             self._route("send-again", self.send_again),
         ]
 
+    def preview(self, request: HttpRequest, case: Case) -> HttpResponse:
+        """The answer to what is filled in: a fragment of the page. Writes nothing."""
+        if request.GET.get("decision") == "reject":
+            prefix, form = "rejection-answer", RejectionForm(request.POST, prefix="rejection")
+            shown = preview.rejection(case, form, answer_form(request.POST, prefix))
+        else:
+            desk = build_desk(case, _actor(request), request.POST)
+            prefix, shown = "answer", preview.approval(case, desk)
+        context = {"case": case, "shown": shown, "prefix": prefix, **preview.outcome(case)}
+        return TemplateResponse(request, "admin/cases/case/answer_text.html", context)
+
     def save(self, request: HttpRequest, case: Case) -> HttpResponse:
         """Keep what was filled in."""
+        if wants_json(request):
+            user = _actor(request)
+            return autosave(case, user, build_desk(case, user, request.POST))
 
         def act(desk: Desk) -> HttpResponse:
             worksheet.save(case, _actor(request), desk.sheet())
@@ -72,13 +92,15 @@ class CaseActions:
     def reject(self, request: HttpRequest, case: Case) -> HttpResponse:
         """Reject with a reason, and go on to the next case."""
         form = RejectionForm(request.POST, prefix="rejection")
-        if not form.is_valid():
+        answer = answer_form(request.POST, "rejection-answer")
+        if not form.is_valid() or (answer and not answer.is_valid()):
             desk = build_desk(case, _actor(request), request.POST)
             desk.rejection = form
             return self._show(request, case, desk, 400)
 
         def act() -> HttpResponse:
-            review.reject(case, _actor(request), **form.cleaned_data)
+            wording = answer.wording() if answer else None
+            review.reject(case, _actor(request), **form.cleaned_data, wording=wording)
             return _go_on(request, case)
 
         return self._try(request, case, act)
@@ -161,8 +183,17 @@ class CaseActions:
 
     def send_again(self, request: HttpRequest, case: Case) -> HttpResponse:
         """Queue the answer once more after a failure."""
-        if delivery.send_again(case, _actor(request)):
-            messages.success(request, _("The answer is queued and goes out at once."))
+        try:
+            if delivery.send_again(case, _actor(request)):
+                messages.success(request, _("The answer is queued and goes out at once."))
+        except answers.EditOutdated:
+            messages.error(
+                request,
+                _(
+                    "The edited answer no longer fits the case, so it was not sent. Open the case "
+                    "again and look at the answer anew."
+                ),
+            )
         return _to(case)
 
     def _route(self, route: str, action: View) -> URLPattern:

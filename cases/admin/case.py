@@ -18,7 +18,7 @@ from cases.admin.claiming import claim_state, claim_urls
 from cases.admin.columns import Columns
 from cases.admin.marking import marking_urls
 from cases.admin.page import build_desk, case_context
-from cases.admin.undo import take_undo
+from cases.admin.undo import offered_undo
 from cases.forms import Desk
 from cases.models import Case
 from raiox.common.audit import ReadOnlyAdmin
@@ -56,7 +56,7 @@ class CaseAdmin(Columns, ReadOnlyAdmin):
     ) -> HttpResponse:
         """The queue, with the offer to take back the last decision."""
         extra = {
-            "undo": take_undo(request),
+            "undo": offered_undo(request),
             "title": _("Cases"),
             "is_nav_sidebar_enabled": False,
         }
@@ -89,11 +89,11 @@ class CaseAdmin(Columns, ReadOnlyAdmin):
             **case_context(case, user, desk),
             "title": _("Case %(case)s") % {"case": case},
             "opts": self.opts,
-            "media": desk.media,
-            "undo": take_undo(request),
+            "undo": offered_undo(request),
             "may_decide": may_decide,
             "claim": claim_state(case, user),
             "has_form": may_decide and (is_open or desk.is_bound),
+            "is_mine": case.decided_by_id == user.pk,
             "is_nav_sidebar_enabled": False,
         }
         return TemplateResponse(request, "admin/cases/case/page.html", context, status=status)

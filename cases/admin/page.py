@@ -3,48 +3,52 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 
-from cases import answers, delivery
+from cases import answers
+from cases.admin import preview
 from cases.admin.advice import PROBLEM_ADVICE, REFUSAL_ADVICE
+from cases.admin.comparison import Row, Strip, comparison, reference_strips
 from cases.admin.doubts import Undecided, groups_on_page, image_concerns, undecided
 from cases.admin.impression_form import ImpressionForm
+from cases.admin.keys import key_texts
 from cases.admin.timeline import timeline
 from cases.candidates import Candidate, shortlists_of
 from cases.finding_search import SearchState, search_states
 from cases.forms import Desk, FindingForm
 from cases.impressions import as_seen_by
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
-from cases.waiting import next_waiting, waiting_cases
+from cases.waiting import next_waiting, previous_waiting, waiting_cases
 from cases.worksheet import last_event_id
-from implants.attributes import known_attributes
 from implants.look_alikes import Groups, look_alikes_of
 
 Kind = CaseEvent.Kind
 _ANALYSIS_ASKED = (Kind.ANALYSIS_REQUESTED, Kind.ANALYSIS_STARTED)
+_THUMBNAILS = 4
 _ANALYSIS_OVER = (Kind.ANALYZED, Kind.ANALYSIS_FAILED)
 
 
 @dataclass(frozen=True)
 class Card:
-    """A candidate, what tells it apart, and the names of those that look like it."""
+    """A candidate, the names of those that look like it, and other references of its implant."""
 
     candidate: Candidate
-    attributes: list[tuple[str, str]]
     look_alikes: str
     is_picked: bool
+    references: list[int]
+    more_references: int
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A finding, its form, its candidates, and what the film leaves open."""
+    """A finding, its form, its candidates side by side, and what the film leaves open."""
 
     finding: Finding
     form: FindingForm
     cards: list[Card]
+    rows: list[Row]
     undecided: list[Undecided]
     impression: ImpressionForm
     search: SearchState
@@ -70,13 +74,13 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
     """Everything the template shows `user` of the case."""
     groups = groups_on_page((form.finding, form.shortlist) for form in desk.finding_forms)
     searches = search_states(case)
+    strips = reference_strips(_suggested(desk))
     panels = [
-        _panel(form, groups, searches.get(form.finding.pk, SearchState()))
+        _panel(form, groups, strips, searches.get(form.finding.pk, SearchState()))
         for form in desk.finding_forms
     ]
     images = _images(case.images.all())
     deliveries = list(case.deliveries.order_by("-pk"))
-    following = next_waiting(case, user)
     return {
         "case": case,
         "desk": desk,
@@ -88,10 +92,12 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
         "timeline": timeline(case, user),
         "deliveries": deliveries,
         "can_send_again": _can_send_again(case, deliveries),
-        "answer": _answer(case, panels, deliveries),
-        "next_case": following,
+        "answer": _answer(case, deliveries),
+        **_shown_answer(case, desk),
+        "next_case": next_waiting(case, user),
+        "previous_case": previous_waiting(case, user),
+        "key_texts": key_texts(),
         "waiting_count": waiting_cases().count(),
-        "grace_seconds": settings.DELIVERY_GRACE_SECONDS,
         "image_concerns": image_concerns(
             images["images"], [form.shortlist for form in desk.finding_forms]
         ),
@@ -105,23 +111,35 @@ def _lacking(case: Case) -> int:
     return int(last.data.get("lacking", 0)) if last else 0
 
 
-def _panel(form: FindingForm, groups: Groups, search: SearchState) -> Panel:
-    cards = [
-        Card(
-            candidate=found,
-            attributes=known_attributes(found.implant),
-            look_alikes=look_alikes_of(found.implant, groups),
-            is_picked=form.picked == str(found.implant.pk),
-        )
-        for found in form.shortlist.candidates
-    ]
+def _suggested(desk: Desk) -> list[int]:
+    return [found.implant.pk for form in desk.finding_forms for found in form.shortlist.candidates]
+
+
+def _panel(
+    form: FindingForm, groups: Groups, strips: dict[int, Strip], search: SearchState
+) -> Panel:
+    candidates = form.shortlist.candidates
     return Panel(
         finding=form.finding,
         form=form,
-        cards=cards,
+        cards=[_card(found, form, groups, strips.get(found.implant.pk)) for found in candidates],
+        rows=comparison([found.implant for found in candidates]),
         undecided=undecided(form.finding, form.shortlist, groups),
         impression=ImpressionForm(form.finding),
         search=search,
+    )
+
+
+def _card(found: Candidate, form: FindingForm, groups: Groups, strip: Strip | None) -> Card:
+    shown = found.reference.pk if found.reference else None
+    others = [pk for pk in strip.references if pk != shown][:_THUMBNAILS] if strip else []
+    total = strip.total - (shown is not None) if strip else 0
+    return Card(
+        candidate=found,
+        look_alikes=look_alikes_of(found.implant, groups),
+        is_picked=form.picked == str(found.implant.pk),
+        references=others,
+        more_references=total - len(others),
     )
 
 
@@ -152,15 +170,16 @@ def _can_send_again(case: Case, deliveries: list[Delivery]) -> bool:
     return case.is_decided and bool(answers_) and answers_[0].state == Delivery.State.FAILED
 
 
-def _answer(case: Case, panels: list[Panel], deliveries: list[Delivery]) -> str:
-    """The text for the dentist: as it was written, or as approving the saved sheet would write it.
-
-    Empty while a finding has no verdict.
-    """
-    if case.is_decided:
-        written = [row.text for row in deliveries if row.decision_id == case.decision_id]
-        return written[0] if written else answers.answer_text(case)
-    if case.state != Case.State.PENDING or not all(panel.finding.verdict for panel in panels):
+def _answer(case: Case, deliveries: list[Delivery]) -> str:
+    """The text for the dentist as it was written; "" before the decision."""
+    if not case.is_decided:
         return ""
-    text = answers.answer_text(case)
-    return answers.as_correction(text) if delivery.may_have_been_read(case) else text
+    written = [row.text for row in deliveries if row.decision_id == case.decision_id]
+    return written[0] if written else case.edited_answer or answers.answer_text(case)
+
+
+def _shown_answer(case: Case, desk: Desk) -> dict[str, Any]:
+    """The answer that a decision would give now."""
+    if case.state != Case.State.PENDING:
+        return {}
+    return {"shown": preview.approval(case, desk), **preview.outcome(case)}

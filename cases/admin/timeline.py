@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from django.contrib.admin.utils import label_for_field
@@ -24,13 +25,17 @@ Kind = CaseEvent.Kind
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the timeline. `tone` is "good", "bad" or "" and colours its mark."""
+    """One line of the timeline. `tone` is "good", "bad", "person" or "" and colours its mark.
+
+    `count` says how often the same thing was done in a row, as somebody does who still thinks.
+    """
 
     when: datetime
     who: str
     what: str
     detail: str
     tone: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Names:
     impressions: dict[int, str]
 
 
+_WHILE_THINKING = (Kind.FINDING_CHANGED, Kind.NOTE_CHANGED, Kind.ANSWER_EDITED)
 _TONES = {
     Kind.APPROVED: "good",
     Kind.DELIVERY_SENT: "good",
@@ -66,10 +72,23 @@ def timeline(case: Case, user: User) -> list[Entry]:
             who=_who(event),
             what=event.get_kind_display(),
             detail=_detail(event, names),
-            tone=_TONES.get(Kind(event.kind), ""),
+            tone=_TONES.get(Kind(event.kind), "person" if event.actor else ""),
+            count=count,
         )
-        for event in events
+        for event, count in _in_a_row(events)
     ]
+
+
+def _in_a_row(events: list[CaseEvent]) -> list[tuple[CaseEvent, int]]:
+    """Changes of one thing by one person without anything between them as one, the latest."""
+    rows = [list(same) for _key, same in groupby(events, key=_what_changed)]
+    return [(row[0], len(row)) for row in rows]
+
+
+def _what_changed(event: CaseEvent) -> tuple[Any, ...]:
+    if event.kind not in _WHILE_THINKING:
+        return (event.pk,)
+    return (event.kind, event.actor_id, event.data.get("finding"), "tooth" in event.data)
 
 
 def _who(event: CaseEvent) -> str:
@@ -139,6 +158,14 @@ def _finding(data: dict[str, Any], names: Names) -> str:
     return _join(verdict, names.implants.get(data.get("implant", 0), ""), tooth)
 
 
+def _decided(data: dict[str, Any], names: Names) -> str:
+    return _("with an answer edited by hand") if data.get("edited") else ""
+
+
+def _answer(data: dict[str, Any], names: Names) -> str:
+    return _("back to the generated text") if data.get("taken_back") else ""
+
+
 def _taken(data: dict[str, Any], names: Names) -> str:
     holder = names.people.get(data.get("holder", 0))
     return _("from %(who)s") % {"who": holder} if holder else ""
@@ -163,6 +190,9 @@ _DETAILS: dict[CaseEvent.Kind, Callable[[dict[str, Any], Names], str]] = {
     Kind.ANALYZED: _analyzed,
     Kind.ANALYSIS_FAILED: _problem,
     Kind.FINDING_CHANGED: _finding,
+    Kind.ANSWER_EDITED: _answer,
+    Kind.APPROVED: _decided,
+    Kind.REJECTED: _decided,
     Kind.POSTPONED: _postponed,
     Kind.CLAIM_TAKEN: _taken,
     Kind.IMPRESSION_NOTED: _impression,

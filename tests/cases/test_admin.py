@@ -11,6 +11,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 
 from cases import review
+from cases.answers import as_correction
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from implants.doubt import Concern
@@ -260,12 +261,12 @@ def test_page_previews_the_answer_once_every_finding_has_a_verdict(
     browser: Client, reviewer: User, make_case: Callable[..., Case], implants: list[Implant]
 ) -> None:
     case = make_case()
-    assert browser.get(f"{QUEUE}{case.pk}/change/").context["answer"] == ""
+    assert browser.get(f"{QUEUE}{case.pk}/change/").context["shown"].state == "missing"
 
     review.set_verdict(
         case.findings.get(), reviewer, verdict="identified", implant=implants[0], note="Nítido."
     )
-    preview = browser.get(f"{QUEUE}{case.pk}/change/").context["answer"]
+    preview = browser.get(f"{QUEUE}{case.pk}/change/").context["shown"].text
     review.approve(case, reviewer)
 
     assert "Neodent Drive CM" in preview and "Nítido." in preview
@@ -282,9 +283,10 @@ def test_preview_says_that_it_corrects_an_answer_that_went_out(
     Delivery.objects.update(state="sent", started_at=timezone.now())
     review.reopen(case, reviewer)
 
-    preview = browser.get(f"{QUEUE}{case.pk}/change/").context["answer"]
+    page = browser.get(f"{QUEUE}{case.pk}/change/").context
 
-    assert preview.endswith(without) and preview != without
+    assert page["shown"].text == without
+    assert page["preface"] in as_correction(without)
 
 
 def test_direct_case_says_that_there_is_nothing_to_write_back_to(
@@ -312,7 +314,7 @@ def test_page_of_a_case_has_a_fixed_number_of_queries(
     Implant.objects.update(look_alike_group="cone")
     address = f"{QUEUE}{case.pk}/change/"
     browser.get(address)
-    with django_assert_max_num_queries(27) as few:
+    with django_assert_max_num_queries(30) as few:
         browser.get(address)
     for number in range(6):
         finding = Finding.objects.create(case=case, verdict="probable", implant=implants[0])

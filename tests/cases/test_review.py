@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 MakeCase = Callable[..., Case]
 
 
-def approve(case: Case, who: User, implant: Implant, **options: str) -> Case:
+def approve(case: Case, who: User, implant: Implant, **options: Any) -> Case:
     finding = case.findings.get()
     review.set_verdict(finding, who, verdict="identified", implant=implant)
     return review.approve(case, who, **options)

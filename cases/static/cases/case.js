@@ -1,62 +1,41 @@
-// The page of a case: keeps verdict and implant together, and warns before work is lost.
-// Everything works without it; then the server says what does not fit.
+// The page of a case: wires the parts of the desk, each in a module of its own in desk/.
 
-const NAMES_IMPLANT = ["identified", "probable"];
-const FOLLOW_MS = 3000;
+import { onKey } from "./keys.js";
+import { AnswerText } from "./desk/answer.js";
+import { armDecisions } from "./desk/arming.js";
+import { Autosave } from "./desk/autosave.js";
+import { Draft } from "./desk/draft.js";
+import { Findings } from "./desk/findings.js";
+import { prepareFinder } from "./desk/find.js";
+import { follow } from "./desk/follow.js";
+import { prepareHelp } from "./desk/help.js";
+import { texts } from "./desk/texts.js";
+import { prepareUndo } from "./desk/undo.js";
 
 const desk = document.getElementById("desk");
+const findings = new Findings(desk);
+const draft = new Draft(desk);
 
-for (const finding of desk.querySelectorAll("[data-finding]")) {
-  keepTogether(finding);
+if (desk.hasAttribute("data-open")) {
+  const autosave = new Autosave(desk, draft);
+  const answer = new AnswerText(desk, desk.querySelector("[data-answer=approve]"));
+  answer.follow();
+  armDecisions(desk, { answer, autosave, draft });
+  prepareFinder(desk, findings);
+  prepareNeighbours(autosave);
+  draft.offer((extra) => answer.refresh(extra));
+} else {
+  prepareNeighbours(null);
+  draft.offerOnDecidedCase();
+  sendOnce();
 }
-guardUnsavedWork();
-if (desk.hasAttribute("data-follow")) {
-  setInterval(reloadWhenChanged, FOLLOW_MS);
-}
+prepareUndo();
+prepareHelp();
+if (desk.hasAttribute("data-follow")) follow();
 
-/** Choosing an implant says "identified"; a verdict without an implant takes the choice back. */
-function keepTogether(finding) {
-  const picks = [...finding.querySelectorAll("[data-pick]")];
-  const verdicts = [...finding.querySelectorAll(".rx-verdict input")];
-  const none = picks.find((radio) => radio.value === "");
-  const other = picks.find((radio) => radio.value === "other");
-  if (!none) return;
-  const namesImplant = () =>
-    verdicts.some((radio) => radio.checked && NAMES_IMPLANT.includes(radio.value));
-
-  const onPick = () => {
-    if (none.checked) {
-      if (namesImplant()) for (const radio of verdicts) radio.checked = false;
-    } else if (!namesImplant()) {
-      verdicts.find((radio) => radio.value === "identified").checked = true;
-    }
-  };
-  for (const radio of picks) radio.addEventListener("change", onPick);
-  for (const radio of verdicts) {
-    radio.addEventListener("change", () => {
-      if (!NAMES_IMPLANT.includes(radio.value)) none.checked = true;
-    });
-  }
-  // The autocomplete field tells of its choice through jQuery alone.
-  window.django.jQuery(finding.querySelector(".rx-other select")).on("change", (event) => {
-    if (!event.target.value) return;
-    other.checked = true;
-    onPick();
-    desk.dispatchEvent(new Event("change"));
-  });
-}
-
-/** Says what is not saved, asks before the page is left, and sends the form once only. */
-function guardUnsavedWork() {
-  const mark = desk.querySelector("[data-unsaved]");
-  let isUnsaved = Boolean(desk.querySelector(".rx-errors"));
+/** The buttons of a decided case: a double click presses once. */
+function sendOnce() {
   let isSent = false;
-  const touched = () => {
-    isUnsaved = true;
-    if (mark) mark.hidden = false;
-  };
-  desk.addEventListener("change", touched);
-  desk.addEventListener("input", touched);
   desk.addEventListener("submit", (event) => {
     if (isSent) event.preventDefault();
     isSent = true;
@@ -64,14 +43,21 @@ function guardUnsavedWork() {
   window.addEventListener("pageshow", () => {
     isSent = false;
   });
-  window.addEventListener("beforeunload", (event) => {
-    if (isUnsaved && !isSent) event.preventDefault();
-  });
 }
 
-/** While the case is being analysed there is nothing to type: show the result as it comes. */
-async function reloadWhenChanged() {
-  const answer = await fetch(location.href);
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (!page.querySelector("#desk[data-follow]")) location.reload();
+/** j and k, and the links themselves: what is filled in is saved before the page is left. */
+function prepareNeighbours(autosave) {
+  for (const [key, name] of [["j", "next"], ["k", "previous"]]) {
+    const link = document.querySelector(`[data-go=${name}]`);
+    if (!link) continue;
+    const go = async () => {
+      if (!autosave || (await autosave.flush())) location.assign(link.href);
+    };
+    onKey(key, { label: texts.keys[name], group: texts.groups.queue, run: go });
+    link.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      go();
+    });
+  }
 }
