@@ -79,6 +79,11 @@ class Film:
     length_mm: Decimal | None = None
 
 
+def curators_key(implant_id: int, sha256: str) -> str:
+    """The source key of a film that a curator uploaded to this implant."""
+    return f"curator/{implant_id}/{sha256}"
+
+
 def refuse_patient_key(key: str) -> None:
     """Raises `PatientKeyError` if any folder of `key` is one of patients' films."""
     folders = key.replace("\\", "/").casefold().split("/")[:-1]
@@ -101,7 +106,7 @@ def add_reference(
     Raises `RadiographError` and `PatientKeyError`.
     """
     film = Film(open_radiograph(data), "", region, diameter_mm, length_mm)
-    key = source_key or f"curator/{implant.pk}/{film.radiograph.sha256}"
+    key = source_key or curators_key(implant.pk, film.radiograph.sha256)
     with transaction.atomic():
         added = add_film(implant, film, source_key=key)
         if added.created:

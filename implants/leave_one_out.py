@@ -101,7 +101,7 @@ def leave_one_out(catalogue: CatalogueVectors) -> LeaveOneOut:
     asking = np.unique(np.linspace(0, count - 1, min(count, MAX_QUESTIONS)).astype(np.int64))
     own, rank, other = np.empty(len(asking), np.float32), np.zeros_like(asking), asking.copy()
     best = np.empty_like(own)
-    for block in _blocks(len(asking), count):
+    for block in blocks(len(asking), count):
         found = _by_implant(catalogue, starts, asking[block])
         place = np.arange(len(found))
         column = np.searchsorted(implants, catalogue.implant_ids[asking[block]])
@@ -124,19 +124,24 @@ def leave_one_out(catalogue: CatalogueVectors) -> LeaveOneOut:
     )
 
 
-def _blocks(asking: int, count: int) -> Iterator[slice]:
+def blocks(asking: int, count: int) -> Iterator[slice]:
     """So many questions at a time that their similarities to all stay within `_BLOCK_BYTES`."""
     step = max(1, _BLOCK_BYTES // (4 * max(count, 1)))
     return (slice(start, start + step) for start in range(0, asking, step))
 
 
-def _by_implant(catalogue: CatalogueVectors, starts: Ids, asking: Ids) -> Floats:
-    """The best similarity of each question to each implant, (questions, implants)."""
+def similarities_to_others(catalogue: CatalogueVectors, asking: Ids) -> Floats:
+    """How similar each question is to each reference, (questions, n); -inf to its own film."""
     similarities = catalogue.vectors[asking] @ catalogue.vectors.T
     same = catalogue.films[asking][:, None] == catalogue.films[None, :]
     own = catalogue.implant_ids[asking][:, None] == catalogue.implant_ids[None, :]
     similarities[same | (own & (similarities > _SAVED_AGAIN))] = _NO_FILM
-    best: Floats = np.maximum.reduceat(similarities, starts, axis=1)
+    return similarities
+
+
+def _by_implant(catalogue: CatalogueVectors, starts: Ids, asking: Ids) -> Floats:
+    """The best similarity of each question to each implant, (questions, implants)."""
+    best: Floats = np.maximum.reduceat(similarities_to_others(catalogue, asking), starts, axis=1)
     return best
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
@@ -229,3 +230,62 @@ class ReferenceVector(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reference_id} / {self.encoder_id}"
+
+
+class Suspicion(models.Model):
+    """A reference whose neighbours are mostly of another implant; made anew by the worker."""
+
+    encoder = models.ForeignKey(Encoder, models.CASCADE, related_name="suspicions")
+    reference = models.ForeignKey(ReferenceImage, models.CASCADE, related_name="suspicions")
+    neighbour = models.ForeignKey(ReferenceImage, models.CASCADE, related_name="+")
+    strength = models.FloatField()
+    strangers = models.PositiveSmallIntegerField()
+    voters = models.PositiveSmallIntegerField()
+    similarity = models.FloatField()
+
+    class Meta:
+        db_table = "suspicions"
+        verbose_name = _("suspicious neighbour")
+        verbose_name_plural = _("suspicious neighbours")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["encoder", "reference"], name="suspicions_encoder_reference_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference_id} / {self.neighbour_id}"
+
+    @property
+    def look_alikes(self) -> bool:
+        """Whether the film can't tell the two apart anyway."""
+        group = self.reference.implant.look_alike_group
+        return bool(group) and group == self.neighbour.implant.look_alike_group
+
+
+class ConfirmedLabel(models.Model):
+    """Somebody looked at a reference beside its neighbour: its label is right.
+
+    `mark` tells films, labels and regions of both; with another one it counts no more.
+    """
+
+    reference = models.ForeignKey(ReferenceImage, models.CASCADE, related_name="+")
+    neighbour = models.ForeignKey(ReferenceImage, models.CASCADE, related_name="+")
+    mark = models.CharField(max_length=64)
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "confirmed_labels"
+        verbose_name = _("confirmed label")
+        verbose_name_plural = _("confirmed labels")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reference", "neighbour"], name="confirmed_labels_pair_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference_id} / {self.neighbour_id}"

@@ -11,8 +11,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from implants.admin.chosen import back_to
+from implants.admin.moving import MoveMixin
 from implants.admin.removal import delete_with_films
 from implants.admin.states import state_badge
+from implants.admin.suspects import SuspectsMixin
 from implants.catalogue import EncodingState, with_encoding_state
 from implants.models import ReferenceImage
 
@@ -33,9 +36,11 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ReferenceImage)
-class ReferenceImageAdmin(admin.ModelAdmin):
+class ReferenceImageAdmin(MoveMixin, SuspectsMixin, admin.ModelAdmin):
     """Sizes may be corrected; film and implant of a reference stay what they are."""
 
+    change_list_template = "admin/implants/referenceimage/change_list.html"
+    actions = ("move",)
     list_display = ("thumbnail", "implant", "diameter_mm", "length_mm", "vector", "is_demo")
     list_display_links = ("thumbnail", "implant")
     list_filter = (StateFilter, "is_demo", "implant__manufacturer")
@@ -88,6 +93,8 @@ class ReferenceImageAdmin(admin.ModelAdmin):
         reference = self.get_object(request, object_id)
         response = super().delete_view(request, object_id, extra_context)
         if reference and request.method == "POST" and response.status_code == 302:
+            if "next" in request.GET:
+                return redirect(back_to(request, "admin:implants_referenceimage_changelist"))
             return redirect("admin:implants_implant_change", reference.implant_id)
         return response
 

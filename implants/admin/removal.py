@@ -23,5 +23,7 @@ def delete_with_films(rows: QuerySet[Any], references: QuerySet[ReferenceImage])
 
 
 def _delete_files(names: list[str]) -> None:
-    for name in names:
+    """One file may stand behind two references: one was moved, and its film added once more."""
+    used = ReferenceImage.objects.filter(image__in=names).values_list("image", flat=True)
+    for name in set(names) - set(used):
         default_storage.delete(name)

@@ -15,8 +15,12 @@ from implants.catalogue import without_vector
 from implants.leave_one_out import CatalogueVectors, leave_one_out
 from implants.models import Encoder, ReferenceVector
 from implants.quality import keep_quality, measure
+from implants.suspects import keep_suspicions, suspicious
 
 logger = logging.getLogger(__name__)
+
+_MADE: Final = "calibration, quality, suspicions"
+"""What a refresh makes: with something new in it, what is there already is made anew."""
 
 # A vector made anew is a new row; an implant can be merged, a film turn out to be another's.
 _CONTENT: Final = """
@@ -48,7 +52,8 @@ def refresh(encoder: Encoder, decisions: Sequence[Decision]) -> bool:
     mark = fingerprint(encoder.pk, decisions)
     if (encoder.calibration or {}).get("fingerprint") == mark:
         return False
-    found = leave_one_out(CatalogueVectors.load(encoder.pk))
+    vectors = CatalogueVectors.load(encoder.pk)
+    found = leave_one_out(vectors)
     values = {
         **Calibration.learned(found, decisions).to_json(),
         "fingerprint": mark,
@@ -56,6 +61,7 @@ def refresh(encoder: Encoder, decisions: Sequence[Decision]) -> bool:
     }
     # The mark last: whatever fails before it is done again.
     keep_quality(encoder.pk, measure(found))
+    keep_suspicions(encoder.pk, suspicious(vectors))
     Encoder.objects.filter(pk=encoder.pk).update(calibration=values)
     logger.info("encoder calibrated", extra={"encoder": encoder.name})
     return True
@@ -72,4 +78,6 @@ def fingerprint(encoder_id: int, decisions: Sequence[Decision]) -> str:
     with connection.cursor() as cursor:
         cursor.execute(_CONTENT, {"encoder_id": encoder_id})
         (content,) = cursor.fetchone()
-    return hashlib.sha256(f"{FORMAT} {content} {sorted(map(repr, decisions))}".encode()).hexdigest()
+    return hashlib.sha256(
+        f"{FORMAT} {_MADE} {content} {sorted(map(repr, decisions))}".encode()
+    ).hexdigest()

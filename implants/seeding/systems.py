@@ -71,12 +71,13 @@ def complete_system(system: System) -> Written:
     return Written(implant, False, filled)
 
 
-def take_over(implant: Implant) -> None:
+def take_over(implant: Implant, actor: Any = None) -> None:
     """A real film documents it: the implant is no demo any more (its demo references stay so)."""
     if implant.is_demo:
         implant.is_demo = False
         implant.save(update_fields=["is_demo"])
-        record(implant, CHANGE, _("A real radiograph documents it: no demonstration any more."))
+        text = _("A real radiograph documents it: no demonstration any more.")
+        record(implant, CHANGE, text, actor)
 
 
 def _there(system: System) -> Implant | None:
