@@ -34,7 +34,8 @@ def move_references(ids: Iterable[int], target: Implant, actor: Any) -> Moved:
         Implant.objects.select_for_update(of=("self",)).get(pk=target.pk)
         coming = _locked(ids, target)
         there = set(target.references.values_list("sha256", flat=True))
-        moved, known = [], []
+        moved: list[ReferenceImage] = []
+        known: list[ReferenceImage] = []
         for reference in coming:
             (known if reference.sha256 in there else moved).append(reference)
             there.add(reference.sha256)

@@ -26,7 +26,7 @@ class _TargetForm(forms.Form):
         Implant.objects.select_related("manufacturer"),
         label=gettext_lazy("Move to"),
         widget=AutocompleteSelect(
-            ReferenceImage._meta.get_field("implant"),  # type: ignore[arg-type]
+            ReferenceImage._meta.get_field("implant"),
             admin.site,
             attrs={"data-width": "100%"},
         ),
