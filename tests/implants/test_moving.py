@@ -146,16 +146,11 @@ def test_history_of_the_film_and_of_both_implants_says_who(
 
     move_references([one.pk], tlx, curator)
 
-    said = {
-        (entry.content_type.model, entry.object_id): entry
-        for entry in LogEntry.objects.select_related("content_type")
-    }
-    assert set(said) == {
-        ("referenceimage", str(one.pk)), ("implant", str(blx.pk)), ("implant", str(tlx.pk)),
-    }  # fmt: skip
+    said = {entry.get_edited_object(): entry for entry in LogEntry.objects.all()}
+    assert set(said) == {one, blx, tlx}
     assert all(entry.user == curator for entry in said.values())
-    assert "TLX" in said["implant", str(blx.pk)].change_message
-    assert "BLX" in said["implant", str(tlx.pk)].change_message
+    assert "TLX" in said[blx].change_message
+    assert "BLX" in said[tlx].change_message
 
 
 def test_the_action_asks_where_to_and_the_page_moves(
