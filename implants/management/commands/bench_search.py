@@ -4,6 +4,7 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,10 @@ numpy, and hnswlib (pip install hnswlib). Recall is of the three nearest implant
   manage.py bench_search --references 10000
   manage.py bench_search --references 100000 --json > search.json
   manage.py bench_search --references 100000 --two-encoders --plans
+  manage.py bench_search --references 1000000 --exact
 
 On two cores 100,000 references take about a quarter of an hour and 2 GB of memory, a million some
-hours, 12 GB of memory and 10 GB of disk.
+hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -50,6 +52,11 @@ hours, 12 GB of memory and 10 GB of disk.
         )
         parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
         parser.add_argument("--plans", action="store_true", help="PostgreSQL's plans, on stderr")
+        parser.add_argument(
+            "--exact",
+            action="store_true",
+            help="only what compares all vectors: no index is built, here or by hnswlib",
+        )
         parser.add_argument(
             "--two-encoders",
             action="store_true",
@@ -88,12 +95,17 @@ hours, 12 GB of memory and 10 GB of disk.
                 other = draw(distribution, options["references"], 1, seed=2)
                 scratch.fill_vectors(Encoder(pk=encoder.pk + 1, name=_OTHER_ENCODER), other)
                 del other
-            built = scratch.build(index)
+            built = None if options["exact"] else scratch.build(index)
             scratch.tidy()
             return list(self._rows(workload, encoder.pk, index, built, options["plans"]))
 
     def _rows(
-        self, workload: Workload, encoder_id: int, index: scratch.Index, built: float, plans: bool
+        self,
+        workload: Workload,
+        encoder_id: int,
+        index: scratch.Index,
+        built: float | None,
+        plans: bool,
     ) -> Iterator[Row]:
         self._say("comparing all vectors in numpy: the right answers")
         kept = workload.kept()
@@ -101,26 +113,27 @@ hours, 12 GB of memory and 10 GB of disk.
             methods.label(False): workload.truth(),
             methods.label(True): workload.kept_implants()[kept.truth()],
         }
-        for method in self._methods(workload, encoder_id, index, built):
+        exact = _exact(workload, encoder_id)
+        others = [] if built is None else self._others(workload, encoder_id, index, built)
+        for method in chain(exact, others):
             row, plan = measure(method, workload.queries, truths[method.filter], index.name)
             if plans and plan:
                 self._say(f"\n{method.name}, filter {method.filter}:\n{_shortened(plan)}\n")
             yield row
 
-    def _methods(
+    def _others(
         self, workload: Workload, encoder_id: int, index: scratch.Index, built: float
     ) -> Iterator[methods.Method]:
-        sizes = scratch.size_mb("reference_vectors"), scratch.size_mb(index.name)
+        """What needs the index, which took `built` seconds, or one of its own."""
+        table_mb, index_mb = scratch.size_mb("reference_vectors"), scratch.size_mb(index.name)
         for filtered in (False, True):
-            for name, limit, build_s, size_mb in (
-                ("search", None, built, sum(sizes)),
-                ("PostgreSQL exact", methods.NO_LIMIT, 0.0, sizes[0]),
-                ("PostgreSQL index", 0, built, sizes[1]),
+            for name, limit, size_mb in (
+                ("search", None, table_mb + index_mb),
+                ("PostgreSQL index", 0, index_mb),
             ):
                 yield methods.of_product(
-                    name, encoder_id, build_s, size_mb, filtered=filtered, exact_limit=limit
+                    name, encoder_id, built, size_mb, filtered=filtered, exact_limit=limit
                 )
-            yield methods.of_numpy(workload, filtered=filtered)
         try:
             self._say("building the index of hnswlib")
             yield from methods.of_hnswlib(workload)
@@ -134,10 +147,10 @@ hours, 12 GB of memory and 10 GB of disk.
                 json.dumps(answer | {"rows": [asdict(row) for row in rows]}, indent=2)
             )
             return
+        built = "no" if options["exact"] else f"built with {scratch.BUILD_MEMORY} of memory"
         self.stdout.write(
             f"{options['references']:,} references, encoder {encoder.name}, exact up to "
-            f"{settings.EXACT_SEARCH_LIMIT:,}; the index was built with "
-            f"{scratch.BUILD_MEMORY} of memory"
+            f"{settings.EXACT_SEARCH_LIMIT:,}; index: {built}"
         )
         head = ["method", "filter", "recall@3", "p50 ms", "p95 ms", "build s", "MB", "index"]
         self.stdout.write(table([*head, "queries"], [_cells(row) for row in rows]))
@@ -150,6 +163,20 @@ def _count(text: str) -> int:
     if not text.isdigit() or not _FEWEST <= int(text) <= _MOST:
         raise ArgumentTypeError(f"a whole number from {_FEWEST:,} to {_MOST:,}, please")
     return int(text)
+
+
+def _exact(workload: Workload, encoder_id: int) -> Iterator[methods.Method]:
+    size_mb = scratch.size_mb("reference_vectors")
+    for filtered in (False, True):
+        yield methods.of_product(
+            "PostgreSQL exact",
+            encoder_id,
+            0.0,
+            size_mb,
+            filtered=filtered,
+            exact_limit=methods.NO_LIMIT,
+        )
+        yield methods.of_numpy(workload, filtered=filtered)
 
 
 def _catalogue(encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
