@@ -67,13 +67,15 @@ class RaioxAdminSite(admin.AdminSite):
         return super().index(request, context)
 
     def get_urls(self) -> list[Any]:
-        """The pages on quality and preferences beside Django's own."""
+        """Our own pages beside Django's."""
+        from cases.admin.merging import merge_implants
         from cases.admin.preferences import preferences
         from cases.admin.quality import quality
 
         return [
             path("quality/", self.admin_view(quality), name="quality"),
             path("preferences/", self.admin_view(preferences), name="preferences"),
+            path("merge-implants/", self.admin_view(merge_implants), name="merge_implants"),
             *super().get_urls(),
         ]
 

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from cases.admin.tellings import impression_texts, place_text, search_texts
 from cases.claims import name_of
 from cases.impressions import hidden_from
-from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Merging
 from implants.models import Implant
 
 Kind = CaseEvent.Kind
@@ -96,14 +96,28 @@ def _who(event: CaseEvent) -> str:
 
 
 def _names(events: list[CaseEvent], hidden: set[int]) -> Names:
-    implants = Implant.objects.filter(pk__in=_ids(events, "implant")).select_related("manufacturer")
     people = User.objects.filter(pk__in=_ids(events, "holder"))
     return Names(
-        implants={implant.pk: str(implant) for implant in implants},
+        implants=_implant_names(_ids(events, "implant")),
         people={user.pk: name_of(user) for user in people},
         searches=search_texts(_best(events), hidden),
         impressions=impression_texts(_ids(events, "impression"), hidden),
     )
+
+
+def _implant_names(ids: set[int]) -> dict[int, str]:
+    """Of those that were merged since, what they were called then and what they are now."""
+    implants = Implant.objects.filter(pk__in=ids).select_related("manufacturer")
+    names = {implant.pk: str(implant) for implant in implants}
+    if gone := ids - names.keys():
+        then_and_now = _("%(merged)s (now %(survivor)s)")
+        for one in Merging.objects.filter(merged_id__in=gone).select_related(
+            "survivor__manufacturer"
+        ):
+            names[one.merged_id] = then_and_now % {
+                "merged": one.merged_name, "survivor": one.survivor,
+            }  # fmt: skip
+    return names
 
 
 def _ids(events: list[CaseEvent], key: str) -> set[int]:

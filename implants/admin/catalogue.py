@@ -1,11 +1,15 @@
 """Manufacturers and implants."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from implants.admin.batch import BatchMixin
 from implants.admin.exchange import ExchangeMixin
 from implants.admin.films import FilmsMixin
 from implants.admin.removal import delete_with_films
@@ -32,11 +36,16 @@ class ManufacturerAdmin(admin.ModelAdmin):
 
 
 @admin.register(Implant)
-class ImplantAdmin(FilmsMixin, ExchangeMixin, admin.ModelAdmin):
+class ImplantAdmin(FilmsMixin, ExchangeMixin, BatchMixin, admin.ModelAdmin):
     """Lines of implants; their page takes many radiographs at once and shows the gallery."""
 
     form = ImplantForm
     change_list_template = "admin/implants/implant/change_list.html"
+    actions = ("batch", "merge")
+    batch_fields = (
+        "type", "connection", "connection_detail", "level", "body", "thread", "microthread",
+        "apex", "apical_feature", "platform", "collar", "diameters_mm", "look_alike_group",
+    )  # fmt: skip
     list_display = ("name", "manufacturer", "type", "connection", "references", "is_demo")
     list_filter = ("is_demo", "manufacturer", "connection", "type")
     list_select_related = ("manufacturer",)
@@ -82,6 +91,16 @@ class ImplantAdmin(FilmsMixin, ExchangeMixin, admin.ModelAdmin):
         """Delete several of them."""
         rows = Implant.objects.filter(pk__in=queryset.values_list("pk", flat=True))
         delete_with_films(rows, ReferenceImage.objects.filter(implant__in=rows))
+
+    @admin.action(permissions=["change", "delete"], description=_("Merge two implants…"))
+    def merge(self, request: HttpRequest, queryset: QuerySet[Implant]) -> HttpResponse:
+        """The page is one of another application: past results follow, too."""
+        chosen = list(queryset.order_by("pk").values_list("pk", flat=True)[:3])
+        if len(chosen) != 2:
+            messages.warning(request, gettext("Choose exactly two implants."))
+            return redirect("admin:implants_implant_changelist")
+        pair = urlencode({"stays": chosen[0], "goes": chosen[1]})
+        return redirect(f"{reverse('admin:merge_implants')}?{pair}")
 
     @admin.display(description=_("references"), ordering="reference_count")
     def references(self, implant: Implant) -> int:

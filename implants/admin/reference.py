@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from implants.admin.batch import BatchMixin
 from implants.admin.chosen import back_to
 from implants.admin.moving import MoveMixin
 from implants.admin.removal import delete_with_films
@@ -36,11 +37,12 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ReferenceImage)
-class ReferenceImageAdmin(MoveMixin, SuspectsMixin, admin.ModelAdmin):
+class ReferenceImageAdmin(MoveMixin, BatchMixin, SuspectsMixin, admin.ModelAdmin):
     """Sizes may be corrected; film and implant of a reference stay what they are."""
 
     change_list_template = "admin/implants/referenceimage/change_list.html"
-    actions = ("move",)
+    actions = ("move", "batch")
+    batch_fields = ("diameter_mm", "length_mm")
     list_display = ("thumbnail", "implant", "diameter_mm", "length_mm", "vector", "is_demo")
     list_display_links = ("thumbnail", "implant")
     list_filter = (StateFilter, "is_demo", "implant__manufacturer")
