@@ -18,6 +18,11 @@ urlpatterns = [
         name="reference-implant",
     ),
     path(
+        "files/implants/<int:pk>/references",
+        views.implant_references,
+        name="implant-references",
+    ),
+    path(
         "files/references/signed/<str:token>",
         views.signed_reference_image,
         name="signed-reference-image",

@@ -1,6 +1,7 @@
 """What tests of several applications share."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -61,7 +62,19 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def answered() -> Iterator[None]:
+    """Afterwards: every request to the live server was answered.
+
+    A page that is closed leaves requests behind, and emptying the tables would wait for theirs.
+    """
+    yield
+    for thread in threading.enumerate():
+        if thread.name.endswith("(process_request_thread)"):
+            thread.join(timeout=20)
+
+
+@pytest.fixture
+def page(browser: Browser, answered: None) -> Iterator[Page]:
     """A page in a window of Brenda's size; an error in its JavaScript fails the test."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="pt-BR")
     opened = context.new_page()

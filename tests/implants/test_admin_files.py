@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core import signing
 from django.test import Client, RequestFactory
+from django.utils import translation
 from PIL import Image
 
 from implants import links
@@ -137,3 +139,51 @@ def test_link_that_was_not_signed_for_this_leads_nowhere(reference: ReferenceIma
 
     for token in (str(reference.pk), other, signed.rsplit("/", 1)[1].replace("1", "2", 1)):
         assert Client().get(f"/files/references/signed/{token}").status_code == 404
+
+
+def test_references_of_an_implant_are_listed_with_what_is_known(reference: ReferenceImage) -> None:
+    curator = logged_in(person("curadora", "Curadores"))
+    region = Region(0.45, 0.3, 0.1, 0.4).to_list()
+    ReferenceImage.objects.filter(pk=reference.pk).update(
+        region=region, diameter_mm=Decimal("4.30"), length_mm=Decimal("11.0"), is_demo=True
+    )
+    bare = add_reference(reference.implant, film(2)).reference
+    add_reference(ImplantFactory.create(), film(3))
+
+    with translation.override("pt-br"):
+        answer = curator.get(f"/files/implants/{reference.implant.pk}/references")
+
+    assert answer.json() == {
+        "implant": str(reference.implant),
+        "references": [
+            {
+                "id": str(reference.pk),
+                "image": f"/files/references/{reference.pk}",
+                "region": region,
+                "size": "Ø 4,3 × 11 mm",
+                "is_demo": True,
+            },
+            {
+                "id": str(bare.pk),
+                "image": f"/files/references/{bare.pk}",
+                "region": None,
+                "size": "",
+                "is_demo": False,
+            },
+        ],
+    }
+    assert answer["Cache-Control"] == "private, no-store"
+
+
+def test_only_staff_with_the_permission_get_the_list(reference: ReferenceImage) -> None:
+    address = f"/files/implants/{reference.implant.pk}/references"
+
+    assert logged_in(person("brenda", "Revisores")).get(address).status_code == 200
+    assert "/admin/login/" in Client().get(address).url  # type: ignore[attr-defined]
+    assert logged_in(person("nova")).get(address).status_code == 403
+    leitora = person("leitora", "Leitores", is_staff=False)
+    assert logged_in(leitora).get(address).status_code == 403
+    assert (
+        logged_in(person("rita", "Revisores")).get("/files/implants/0/references").status_code
+        == 404
+    )

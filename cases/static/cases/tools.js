@@ -24,6 +24,7 @@ export function equip(viewer) {
   for (const button of viewer.element.querySelectorAll("[data-act]")) {
     button.addEventListener("click", () => ACTS[button.dataset.act](viewer));
   }
+  keepFocus(viewer.element);
   equipFullScreen(viewer.element);
   equipLevels(viewer);
   equipTabs(viewer);
@@ -55,6 +56,13 @@ export function panByKey(viewer, event) {
   if (!direction || event.target.matches("input")) return;
   event.preventDefault();
   viewer.pan(...direction.map((part) => part * PAN_PIXELS));
+}
+
+/** A click on a tool leaves the focus where it was: the space bar would press the tool again. */
+function keepFocus(element) {
+  for (const tools of element.querySelectorAll("[data-tools], [role=tablist]")) {
+    tools.addEventListener("mousedown", (event) => event.preventDefault());
+  }
 }
 
 function equipFullScreen(element) {

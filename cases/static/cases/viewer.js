@@ -14,6 +14,9 @@
 //                                Two fingers, the wheel and the right button go on as ever.
 //   viewer.stage                 the element on which the pointer moves
 //   viewer.frame(region)         shows a region [x, y, width, height] with something around it
+//   viewer.put(figure)           takes in another film: a <figure data-film="pk"> with its <img>;
+//                                viewer.has(imageId) tells whether it is there
+//   viewer.partner               another viewer that zooms, moves and is reset along with this one
 //
 // Events on the element: rx:image (another image is shown), rx:view (the view changed; detail is
 // viewer.transform: the view of geometry.js with the scale and the CSS matrix from the image's pixels
@@ -45,6 +48,7 @@ export class Viewer {
   constructor(element) {
     this.element = element;
     this.stage = element.querySelector("[data-stage]");
+    this.partner = null;
     /** Where the pointer hovers, in pixels from the middle of the stage. */
     this.pointer = null;
     for (const film of element.querySelectorAll("[data-film]")) this.#take(film);
@@ -67,9 +71,9 @@ export class Viewer {
     this.#tell("rx:tool");
   }
 
-  /** The image element shown. */
+  /** The image element shown, if there is one. */
   get image() {
-    return imageIn(this.#films.get(this.imageId));
+    return this.#films.get(this.imageId)?.querySelector("img") ?? null;
   }
 
   /** The view of the image shown (see geometry.js), and its levels from -100 to 100. */
@@ -104,6 +108,16 @@ export class Viewer {
     this.#draw();
   }
 
+  has(imageId) {
+    return this.#films.has(imageId);
+  }
+
+  put(figure) {
+    figure.hidden = true;
+    this.stage.insertBefore(figure, this.overlay);
+    this.#take(figure);
+  }
+
   show(imageId) {
     if (!this.#films.has(imageId) || imageId === this.imageId) return;
     this.imageId = imageId;
@@ -122,12 +136,17 @@ export class Viewer {
     return { x: clientX - left - width / 2, y: clientY - top - height / 2 };
   }
 
+  /** Zoom about a point, given in pixels from the middle of the stage. */
   zoom(factor, point = this.pointer ?? { x: 0, y: 0 }) {
-    this.change(geometry.zoomed(this.state, this.space, factor, point));
+    const before = this.state.zoom;
+    this.#zoom(factor, point);
+    // Where this film can't grow or shrink any more, the other must not go on alone.
+    this.partner?.#zoom(this.state.zoom / before, point);
   }
 
   pan(dx, dy) {
-    this.change(geometry.panned(this.state, this.space, dx, dy));
+    this.#pan(dx, dy);
+    this.partner?.#pan(dx, dy);
   }
 
   rotate() {
@@ -153,6 +172,7 @@ export class Viewer {
 
   reset() {
     this.change({ ...geometry.WHOLE, ...LEVELS });
+    this.partner?.change({ ...geometry.WHOLE, ...LEVELS });
   }
 
   frame(region) {
@@ -165,13 +185,21 @@ export class Viewer {
     this.#draw();
   }
 
+  #zoom(factor, point) {
+    this.change(geometry.zoomed(this.state, this.space, factor, point));
+  }
+
+  #pan(dx, dy) {
+    this.change(geometry.panned(this.state, this.space, dx, dy));
+  }
+
   get #state() {
     return this.#states.get(this.imageId) ?? { ...geometry.WHOLE, ...LEVELS };
   }
 
   #take(film) {
     this.#films.set(film.dataset.film, film);
-    const image = imageIn(film);
+    const image = film.querySelector("img");
     const fail = () => {
       film.classList.add("rx-film-broken");
       film.querySelector(".rx-film-missing").hidden = false;
@@ -183,6 +211,7 @@ export class Viewer {
 
   /** Once for each frame of the screen, however many events came. */
   #draw() {
+    if (!this.image) return;
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       const { transform, image, overlay } = this;
@@ -203,15 +232,11 @@ export class Viewer {
   }
 }
 
-function imageIn(film) {
-  return film.querySelector("img");
-}
-
-/** The upright size in pixels, known before the film has come. */
+/** The upright size in pixels; known before the film has come when the page says it. */
 function sizeOf(image) {
   return {
-    width: image.naturalWidth || Number(image.getAttribute("width")) || 1,
-    height: image.naturalHeight || Number(image.getAttribute("height")) || 1,
+    width: image?.naturalWidth || Number(image?.getAttribute("width")) || 1,
+    height: image?.naturalHeight || Number(image?.getAttribute("height")) || 1,
   };
 }
 

@@ -1,10 +1,11 @@
 """Cases to decide in a real browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page
 
 from cases.models import Case, Finding
 from implants.models import Implant
@@ -40,3 +41,13 @@ def clear_case(
         return case
 
     return make
+
+
+@pytest.fixture
+def tablet(browser: Browser, answered: None) -> Iterator[Page]:
+    """A page in a tablet's browser."""
+    context = browser.new_context(
+        viewport={"width": 1024, "height": 768}, has_touch=True, locale="pt-BR"
+    )
+    yield context.new_page()
+    context.close()

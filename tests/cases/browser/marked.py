@@ -1,4 +1,4 @@
-"""A film with a red spot, which is found again wherever the viewer puts it."""
+"""A film with a spot, which is found again wherever the viewer puts it."""
 
 import io
 
@@ -12,14 +12,22 @@ from cases.models import CaseImage
 SIZE = (600, 400)
 MARK = (0.7, 0.25)
 """Where the spot lies, in fractions of the film."""
+RED = (230, 0, 0)
+WHITE = (250, 250, 250)
+"""For films that are kept in shades of gray."""
 _HALF = 6
+_EDGE = 12
 
 
-def marked_film(size: tuple[int, int] = SIZE, mark: tuple[float, float] = MARK) -> bytes:
-    """A gray film with the red spot."""
+def marked_film(
+    size: tuple[int, int] = SIZE,
+    mark: tuple[float, float] = MARK,
+    colour: tuple[int, int, int] = RED,
+) -> bytes:
+    """A gray film with the spot."""
     pixels = np.full((size[1], size[0], 3), 60, dtype=np.uint8)
     x, y = (round(share * side) for share, side in zip(mark, size, strict=True))
-    pixels[y - _HALF : y + _HALF, x - _HALF : x + _HALF] = (230, 0, 0)
+    pixels[y - _HALF : y + _HALF, x - _HALF : x + _HALF] = colour
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
@@ -37,16 +45,16 @@ def seen(stage: Locator) -> np.ndarray:
 
 
 def seen_mark(stage: Locator) -> tuple[float, float]:
-    """Where the red spot is seen, in client pixels."""
-    rows, columns = np.nonzero(_is_red(seen(stage)))
+    """Where the spot is seen, in client pixels."""
+    rows, columns = np.nonzero(_is_spot(seen(stage)))
     box = stage.bounding_box()
     assert box
     return float(columns.mean() + 0.5 + box["x"]), float(rows.mean() + 0.5 + box["y"])
 
 
 def mark_width(stage: Locator) -> int:
-    """How wide the red spot is seen, in pixels."""
-    _, columns = np.nonzero(_is_red(seen(stage)))
+    """How wide the spot is seen, in pixels."""
+    _, columns = np.nonzero(_is_spot(seen(stage)))
     return int(columns.max() - columns.min() + 1)
 
 
@@ -79,6 +87,9 @@ class Fingers:
         self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
 
 
-def _is_red(pixels: np.ndarray) -> np.ndarray:
+def _is_spot(pixels: np.ndarray) -> np.ndarray:
     red, green, _ = np.moveaxis(pixels, 2, 0)
-    return (red > 150) & (green < 60)
+    inside = np.zeros(red.shape, dtype=bool)
+    # Behind the stage's round corners the page is white too.
+    inside[_EDGE:-_EDGE, _EDGE:-_EDGE] = True
+    return inside & (red > 150) & ((green < 60) | (green > 225))

@@ -1,12 +1,12 @@
 """The viewer of radiographs, as a reviewer uses it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from cases.models import Case, CaseImage
 from tests.cases.browser.marked import (
@@ -41,14 +41,6 @@ def case(make_case: Callable[..., Case], media: Path) -> Case:
 def open_case(case: Case, visit: Callable[..., Page]) -> Page:
     """The page of the case before Brenda, with its film on the screen."""
     return opened(visit(person("brenda", "Revisores"), f"/admin/cases/case/{case.pk}/change/"))
-
-
-@pytest.fixture
-def tablet(browser: Browser) -> Iterator[Page]:
-    """A page in a tablet's browser."""
-    context = browser.new_context(viewport={"width": 1024, "height": 768}, has_touch=True)
-    yield context.new_page()
-    context.close()
 
 
 def opened(page: Page) -> Page:
@@ -441,13 +433,13 @@ def test_one_finger_changes_the_brightness_in_the_mode_of_levels(by_touch: Page)
 # --- What a reload must not lose ---
 
 
-def test_the_view_survives_saving(open_case: Page) -> None:
+def test_the_view_survives_sending_the_form(open_case: Page) -> None:
     press(open_case, "+", "+", "r")
     drag(open_case, (30, -20), "right")
     before = look(open_case)
     press(open_case, "i")
-    open_case.get_by_role("button", name="Salvar", exact=True).last.click()
-    open_case.wait_for_load_state()
+    with open_case.expect_navigation():
+        open_case.get_by_role("button", name="Analisar novamente").first.click()
     opened(open_case)
     assert brightness(open_case) > 150 > before[-1]
     press(open_case, "i")
