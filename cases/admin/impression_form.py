@@ -3,8 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import Finding
@@ -29,11 +27,6 @@ class ImpressionForm(forms.Form):
         label=_("Implant"),
         queryset=Implant.objects.select_related("manufacturer"),
         required=False,
-        widget=AutocompleteSelect(
-            Finding._meta.get_field("implant"),
-            admin.site,
-            attrs={"aria-label": _("An implant of the catalogue")},
-        ),
     )
     manufacturer = forms.ModelChoiceField(
         label=_("Manufacturer"), queryset=Manufacturer.objects.all(), required=False

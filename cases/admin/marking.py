@@ -55,8 +55,9 @@ def set_region(request: HttpRequest, object_id: int, finding_id: int) -> HttpRes
     def act(user: User) -> dict[str, Any]:
         region = _region(request)
         film = _film(request) if region else 0
-        regions.set_region(_finding(object_id, finding_id), user, image_id=film, region=region)
-        return {}
+        finding = _finding(object_id, finding_id)
+        regions.set_region(finding, user, image_id=film, region=region)
+        return {"html": _rendered(request, user, finding)}
 
     return _answer(request, act, 202)
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cases.agreement import WEEKS, Week, by_week, first_monday, reviewed
+from cases.first_looks import first_looks
 from implants.models import Encoder
 from implants.quality import ConfusedPair, Quality, confused_pairs, quality_of, single_references
 from raiox.common.staff import staff_required
@@ -44,7 +45,8 @@ class _Bar:
 def quality(request: HttpRequest) -> HttpResponse:
     """What is known of the answers' quality; for whoever may see cases and encoders."""
     encoder = Encoder.objects.filter(is_active=True).first()
-    weeks = by_week(reviewed(_midnight()))
+    since = _midnight()
+    weeks = by_week(reviewed(since))
     measured = quality_of(encoder) if encoder else None
     singles = single_references()
     context = {
@@ -60,6 +62,7 @@ def quality(request: HttpRequest) -> HttpResponse:
         "bars": _bars(weeks),
         "total": _total(weeks),
         "week_count": WEEKS,
+        "looks": first_looks(since),
         "is_nav_sidebar_enabled": False,
     }
     return TemplateResponse(request, "admin/quality.html", context)

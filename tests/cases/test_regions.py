@@ -174,7 +174,7 @@ def test_the_earlier_search_stays_in_the_timeline_with_its_first_candidate(
     page = browser.get(f"/admin/cases/case/{film_case.pk}/change/").content.decode()
     for search in finding.searches.all():
         first = search.results.get(rank=1)
-        place = "parte marcada" if search.region else "filme inteiro"
+        place = "parte marcada" if search.region else "radiografia inteira"
         assert f"dente 44, {place}, primeiro: {first.implant}" in page
 
 

@@ -23,6 +23,7 @@ if (desk.hasAttribute("data-open")) {
   armDecisions(desk, { answer, autosave, draft });
   prepareFinder(desk, findings);
   prepareNeighbours(autosave);
+  goWhenSaved(autosave);
   draft.offer((extra) => answer.refresh(extra));
 } else {
   prepareNeighbours(null);
@@ -42,6 +43,15 @@ function sendOnce() {
   });
   window.addEventListener("pageshow", () => {
     isSent = false;
+  });
+}
+
+/** Whoever leads away from this page waits until what is filled in has been saved. */
+function goWhenSaved(autosave) {
+  document.addEventListener("rx:leave", async (event) => {
+    event.preventDefault();
+    await autosave.flush();
+    event.detail.go();
   });
 }
 

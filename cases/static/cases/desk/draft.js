@@ -3,7 +3,7 @@
 
 const PREFIX = "raiox-draft:";
 const KEPT_MS = 7 * 24 * 3600 * 1000;
-const NOT_OF_THE_SHEET = /^(csrfmiddlewaretoken|last_seen|postponement-|rejection-answer-)/;
+const NOT_OF_THE_SHEET = /^(csrfmiddlewaretoken|last_seen|impression-|postponement-|rejection-answer-)/;
 
 export class Draft {
   constructor(desk) {

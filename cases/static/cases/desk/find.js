@@ -2,6 +2,7 @@
 
 import { onKey } from "../keys.js";
 import { prepareDialog } from "./dialog.js";
+import { unlocked } from "./findings.js";
 import { texts } from "./texts.js";
 
 const SHOWN = 60;
@@ -10,10 +11,12 @@ export function prepareFinder(desk, findings) {
   const finder = new Finder(document.getElementById("find"), desk.dataset.catalogue, (implant) =>
     findings.say((finding) => finding.chooseOther(implant.id, `${implant.manufacturer} ${implant.name}`)),
   );
-  onKey("b", { label: texts.keys.find, group: texts.groups.finding, run: () => finder.open() });
+  onKey("b", { label: texts.keys.find, group: texts.groups.finding, run: unlocked(desk, () => finder.open()) });
   for (const button of desk.querySelectorAll("[data-find]")) {
     button.addEventListener("click", () => finder.open());
   }
+  // Other parts of the page find an implant too, for something else than the verdict.
+  document.addEventListener("rx:find", ({ detail }) => finder.open(detail));
 }
 
 class Finder {
@@ -25,6 +28,7 @@ class Finder {
     this.dialog = dialog;
     this.address = address;
     this.choose = choose;
+    this.taker = choose;
     this.input = dialog.querySelector("input");
     this.list = dialog.querySelector("[role=listbox]");
     this.input.addEventListener("input", () => this.#search());
@@ -33,7 +37,9 @@ class Finder {
     prepareDialog(dialog);
   }
 
-  async open() {
+  /** `choose` hears what is found, once; the finding in work hears of it otherwise. */
+  async open(choose = this.choose) {
+    this.taker = choose;
     this.input.value = "";
     this.dialog.showModal();
     this.input.focus();
@@ -97,7 +103,7 @@ class Finder {
   #take(option) {
     if (!option) return;
     this.dialog.close();
-    this.choose(this.#shown[[...this.list.children].indexOf(option)]);
+    this.taker(this.#shown[[...this.list.children].indexOf(option)]);
   }
 }
 

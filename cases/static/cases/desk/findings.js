@@ -18,6 +18,10 @@ export class Findings {
       tab.addEventListener("click", () => this.show(this.#placeOf(tab.dataset.tab)));
     }
     desk.addEventListener("change", () => this.#drawTabs());
+    // New candidates without the implant that was chosen: then it is another of the catalogue.
+    desk.addEventListener("rx:keep-choice", ({ target, detail: { id, name } }) => {
+      this.all[this.#placeOf(target.dataset.finding)].keepOther(id, name);
+    });
     desk.addEventListener("click", (event) => this.#goOnAfterClick(event));
     this.show(this.#first());
     if (desk.hasAttribute("data-open")) this.#registerKeys();
@@ -85,7 +89,7 @@ export class Findings {
 
   #registerKeys() {
     const group = texts.groups.finding;
-    const add = (key, name, run) => onKey(key, { label: texts.keys[name], group, run });
+    const add = (key, name, run) => onKey(key, { label: texts.keys[name], group, run: unlocked(this.desk, run) });
     for (const place of [1, 2, 3]) {
       add(String(place), "choose", () => this.say((finding) => finding.choose(place)));
     }
@@ -143,6 +147,14 @@ class Finding {
     return check(this.#pick("other"));
   }
 
+  /** The same without a word to anybody: nothing was chosen anew. */
+  keepOther(id, name) {
+    this.element.querySelector("[name$='-other']").value = id;
+    this.element.querySelector("[data-other-name]").textContent = name;
+    this.#pick("other").checked = true;
+    this.#drawOther();
+  }
+
   judge(verdict) {
     return check(this.#verdict(verdict));
   }
@@ -184,6 +196,11 @@ class Finding {
   #checked(within) {
     return this.element.querySelector(within ? `${within} :checked` : "[data-pick]:checked");
   }
+}
+
+/** What a key does, unless a colleague has the case. */
+export function unlocked(desk, run) {
+  return () => desk.hasAttribute("data-locked") || run();
 }
 
 /** Check a radio as a click does. */
