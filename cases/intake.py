@@ -9,6 +9,7 @@ from cases import delivery, queue
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
 from cases.notices import telling
+from cases.privacy.models import ErasedSubmission
 from raiox.common import correlation
 from webhooks.client import JotformClient, client_from_settings
 from webhooks.errors import Permanent
@@ -39,6 +40,12 @@ def open_case(event_id: int) -> Case | None:
     submission = read_submission(event, form)
     with transaction.atomic():
         return _apply(event.pk, form, submission)
+
+
+def _was_erased(event: InboundEvent) -> bool:
+    """What somebody had erased must not come back, however often Jotform sends it."""
+    digest = ErasedSubmission.digest_of(event.form_id, event.submission_id)
+    return ErasedSubmission.objects.filter(digest=digest).exists()
 
 
 def mark_failed(event_id: int, reason: str) -> None:
@@ -76,9 +83,12 @@ def _ask_jotform(client: JotformClient, event: InboundEvent, form: JotformForm) 
 
 def _apply(event_id: int, form: JotformForm, submission: Submission) -> Case | None:
     """Under a lock on the submission: two deliveries at once become one case."""
-    _lock_submission(submission)
+    lock_submission(submission.form_id, submission.submission_id)
     event = InboundEvent.objects.select_for_update().get(pk=event_id)
     if event.state != State.RECEIVED:
+        return None
+    if _was_erased(event):
+        event.delete()
         return None
     last = _last_processed(submission)
     if last is not None and last.pk > event.pk:
@@ -93,8 +103,9 @@ def _apply(event_id: int, form: JotformForm, submission: Submission) -> Case | N
     return case
 
 
-def _lock_submission(submission: Submission) -> None:
-    key = f"intake:{submission.form_id}:{submission.submission_id}"
+def lock_submission(form_id: str, submission_id: str) -> None:
+    """Until the transaction ends nobody else opens, changes or erases the case of a submission."""
+    key = f"intake:{form_id}:{submission_id}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
 from cases.notices.models import Notice  # noqa: F401  # Django finds models here
+from cases.privacy.models import AccessRecord, ErasedSubmission  # noqa: F401  # the same
 from implants.doubt import Concern, Confidence
 from implants.fields import RegionField
 from implants.models import DIMENSIONS, Encoder, Implant, Manufacturer, ReferenceImage
@@ -87,6 +88,9 @@ class Case(models.Model):
         verbose_name=_("reserved by"),
     )
     claimed_until = models.DateTimeField(_("reserved until"), null=True, blank=True)
+    personal_data_deleted_at = models.DateTimeField(
+        _("personal data deleted at"), null=True, blank=True
+    )
     correlation_id = models.CharField(_("correlation id"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("received at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
@@ -473,6 +477,7 @@ class CaseEvent(models.Model):
         SEARCHED = "searched", _("Search for one implant finished")
         SEARCH_FAILED = "search_failed", _("Search for one implant failed")
         NOTHING_TO_DELIVER = "nothing_to_deliver", _("Direct case: nothing to write back to")
+        PERSONAL_DATA_DELETED = "personal_data_deleted", _("Images and personal data deleted")
         DELIVERY_QUEUED = "delivery_queued", _("Answer queued")
         DELIVERY_STARTED = "delivery_started", _("Delivery started")
         DELIVERY_SENT = "delivery_sent", _("Answer written into Jotform")

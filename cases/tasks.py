@@ -16,6 +16,7 @@ from cases import (
     recovery,
 )
 from cases.notices import sending, telling
+from cases.privacy import retention
 from implants.encoders.active import active
 from implants.encoders.bundle import EncoderUnavailable
 from raiox.common.correlation import correlated
@@ -121,3 +122,10 @@ def look_after_encoder(timestamp: int) -> None:
 def forget_decision_keys(timestamp: int) -> None:
     """Idempotency keys serve for a day."""
     idempotency.forget_old_keys()
+
+
+@app.periodic(cron="37 6 * * *")
+@app.task(name="cases.purge_expired", queueing_lock="cases.purge_expired")
+def purge_expired(timestamp: int) -> None:
+    """Each night: what patients sent is kept for `RETENTION_DAYS`."""
+    retention.purge_expired()

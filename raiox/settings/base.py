@@ -217,6 +217,9 @@ if IS_DEVELOPMENT:
 # Our own columns guard more than this does (implants.exchange.tables); a second line of defence.
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
+# Days after which images and personal data of patients are deleted (cases.privacy).
+RETENTION_DAYS: int = env.int("RETENTION_DAYS", default=90)
+
 # --- Search ---
 EXACT_SEARCH_LIMIT: int = env.int("EXACT_SEARCH_LIMIT", default=30_000)
 ENCODER_THREADS: int = env.int("ENCODER_THREADS", default=2)

@@ -1,0 +1,100 @@
+"""Deletes images and personal data after `RETENTION_DAYS`; what was found stays, without them.
+
+Counted from the last that was received of a submission, so that an edit gets its full time.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
+from django.utils import timezone
+
+from cases.events import record
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
+from cases.privacy.files import delete_films, delete_strays
+from cases.privacy.models import AccessRecord
+from cases.privacy.personal import PERSONAL
+from webhooks.models import InboundEvent
+
+logger = logging.getLogger(__name__)
+ACCESS_RECORDS_KEPT: Final = timedelta(days=365)
+
+
+class Purged(NamedTuple):
+    """How much was deleted."""
+
+    cases: int
+    events: int
+    access_records: int
+    strays: int
+
+
+def expired_cases(now: datetime | None = None) -> QuerySet[Case]:
+    """Cases whose time is over and that still hold something to delete."""
+    limit = _limit(now)
+    events = InboundEvent.objects.filter(
+        form_id=OuterRef("form__form_id"), submission_id=OuterRef("submission_id")
+    )
+    came_back = events.filter(received_at__gt=OuterRef("personal_data_deleted_at"))
+    return (
+        Case.objects.filter(created_at__lte=limit)
+        .filter(Q(personal_data_deleted_at=None) | Exists(came_back))
+        .exclude(Exists(events.filter(received_at__gt=limit)))
+    )
+
+
+def expired_events(now: datetime | None = None) -> QuerySet[InboundEvent]:
+    """Stored webhooks whose time is over, those of unknown forms too."""
+    found: QuerySet[InboundEvent] = InboundEvent.objects.filter(received_at__lte=_limit(now))
+    return found.exclude(payload={})
+
+
+def purge_expired() -> Purged:
+    """Delete all that is due. A case whose film can't be deleted now is tried again tomorrow."""
+    return Purged(
+        cases=sum(_purge_or_tell(case) for case in expired_cases()),
+        events=expired_events().update(**PERSONAL[InboundEvent]),
+        access_records=AccessRecord.objects.filter(
+            created_at__lt=timezone.now() - ACCESS_RECORDS_KEPT
+        ).delete()[0],
+        strays=delete_strays(),
+    )
+
+
+def _limit(now: datetime | None) -> datetime:
+    return (now or timezone.now()) - timedelta(days=settings.RETENTION_DAYS)
+
+
+def _purge_or_tell(case: Case) -> bool:
+    try:
+        _purge(case)
+    except Exception:  # storage that fails for one film must not keep all the others
+        logger.exception("personal data not deleted", extra={"case_id": case.pk})
+        return False
+    return True
+
+
+def _purge(case: Case) -> None:
+    """Films first: what fails after them is done again, and deleting twice does no harm."""
+    delete_films(case.images.all())
+    with transaction.atomic():
+        Case.objects.select_for_update().get(pk=case.pk)
+        _blank_images(case.images.all())
+        Finding.objects.filter(case=case).update(**PERSONAL[Finding])
+        Delivery.objects.filter(case=case).update(**PERSONAL[Delivery])
+        Case.objects.filter(pk=case.pk).update(
+            **PERSONAL[Case], personal_data_deleted_at=timezone.now()
+        )
+        record(case, CaseEvent.Kind.PERSONAL_DATA_DELETED)
+
+
+def _blank_images(images: QuerySet[CaseImage]) -> None:
+    kept = (CaseImage.State.STORED, CaseImage.State.WAITING)
+    images.filter(state__in=kept).update(state=CaseImage.State.DELETED)
+    # An address names the file, and must be another one for each image of a case.
+    address = Concat(Value("deleted/"), Cast(F("pk"), TextField()))
+    images.update(**PERSONAL[CaseImage], url=address)

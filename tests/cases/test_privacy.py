@@ -1,0 +1,278 @@
+"""Patients' data: deleted in time, erased and handed out when asked."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.management import CommandError, call_command
+from django.db import models
+from django.utils import timezone
+
+from cases import intake
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Search
+from cases.privacy import files
+from cases.privacy.models import AccessRecord, ErasedSubmission
+from cases.privacy.personal import HARMLESS, PERSONAL
+from cases.privacy.retention import purge_expired
+from implants.models import Implant, ReferenceImage
+from tests.factories import ReferenceImageFactory
+from webhooks.models import InboundEvent
+
+pytestmark = pytest.mark.django_db
+MARK = "Zulmira Quintanilha"
+
+
+@pytest.fixture
+def full_case(
+    make_event: Callable[..., InboundEvent],
+    add_search: Callable[..., Search],
+    implants: list[Implant],
+    media: Path,
+) -> Case:
+    """A decided case that came by a webhook, with a film, a search, notes and a delivery."""
+    event = make_event(q3_nome={"first": MARK, "last": MARK}, q6_paciente=MARK)
+    case = intake.open_case(event.pk)
+    assert case is not None
+    image = case.images.get()
+    image.file.save(f"{case.pk}/film.png", ContentFile(b"film"), save=False)
+    image.state, image.sha256, image.url = "stored", "5" * 64, f"https://host/{MARK}.png"
+    image.save()
+    finding = case.findings.get()
+    add_search(finding, image, (implants[0], 0.9), (implants[1], 0.8))
+    Finding.objects.update(verdict="identified", implant=implants[0], note=MARK)
+    Case.objects.update(note=MARK, rejection_text=MARK, dentist_email=f"{MARK}@example.org")
+    Delivery.objects.create(case=case, text=MARK, response=MARK, state="sent")
+    case.refresh_from_db()
+    return case
+
+
+def grow_old(days: int = 91) -> None:
+    """As if everything had come that many days ago."""
+    then = timezone.now() - timedelta(days=days)
+    Case.objects.update(created_at=then)
+    InboundEvent.objects.update(received_at=then)
+
+
+def everything() -> str:
+    """All that the tables of both applications hold, as text."""
+    rows: list[Any] = []
+    for name in ("cases", "webhooks"):
+        for model in apps.get_app_config(name).get_models():
+            rows += model.objects.values_list()
+    return repr(rows)
+
+
+def test_after_the_time_no_personal_data_is_left(full_case: Case) -> None:
+    assert MARK in everything()
+    film = full_case.images.get().file.name
+    grow_old()
+    assert purge_expired()[:2] == (1, 1)
+    assert MARK not in everything()
+    assert not default_storage.exists(film)
+
+
+def test_what_was_found_stays(full_case: Case, implants: list[Implant]) -> None:
+    grow_old()
+    purge_expired()
+    finding = Finding.objects.get()
+    assert (finding.verdict, finding.implant, finding.tooth) == ("identified", implants[0], "44")
+    assert [row.similarity for row in Search.objects.get().results.all()] == [0.9, 0.8]
+    assert CaseImage.objects.get().state == "deleted"
+    assert full_case.events.filter(kind=CaseEvent.Kind.PERSONAL_DATA_DELETED).count() == 1
+
+
+def test_before_the_time_everything_stays(full_case: Case, settings: Any) -> None:
+    grow_old(89)
+    assert purge_expired()[:2] == (0, 0)
+    settings.RETENTION_DAYS = 80
+    assert purge_expired()[:2] == (1, 1)
+
+
+def test_an_edit_counts_anew(full_case: Case, make_event: Callable[..., InboundEvent]) -> None:
+    grow_old()
+    make_event(q6_paciente="another")
+    assert purge_expired()[0] == 0
+
+
+def test_an_edit_after_the_deletion_is_deleted_in_its_turn(
+    full_case: Case, make_event: Callable[..., InboundEvent]
+) -> None:
+    grow_old()
+    purge_expired()
+    intake.open_case(make_event(q6_paciente=MARK).pk)
+    assert MARK in everything()
+    Case.objects.update(personal_data_deleted_at=timezone.now() - timedelta(days=95))
+    InboundEvent.objects.update(received_at=timezone.now() - timedelta(days=91))
+    assert purge_expired()[0] == 1
+    assert MARK not in everything()
+    assert purge_expired()[0] == 0
+
+
+def test_webhooks_of_unknown_forms_are_emptied_too() -> None:
+    InboundEvent.objects.create(kind="other", state="ignored", payload={"name": MARK})
+    grow_old()
+    assert purge_expired().events == 1
+    assert MARK not in everything()
+
+
+def test_two_images_of_a_case_can_both_be_deleted(full_case: Case) -> None:
+    CaseImage.objects.create(case=full_case, url=f"https://host/{MARK}-2.png", state="waiting")
+    CaseImage.objects.create(
+        case=full_case, url=f"https://host/{MARK}-3.png", state="refused", refusal="too_small"
+    )
+    grow_old()
+    purge_expired()
+    assert MARK not in everything()
+    states = list(CaseImage.objects.order_by("pk").values_list("state", flat=True))
+    assert states == ["deleted", "deleted", "refused"]
+
+
+def test_storage_that_fails_for_one_case_keeps_it_whole_and_stops_no_other(
+    full_case: Case, make_case: Callable[..., Case], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_case(patient=MARK)
+    broken = full_case.images.get().file.name
+    delete = FileSystemStorage.delete
+
+    def fail(storage: FileSystemStorage, name: str) -> None:
+        if name == broken:
+            raise OSError
+        delete(storage, name)
+
+    monkeypatch.setattr(FileSystemStorage, "delete", fail)
+    grow_old()
+    assert purge_expired().cases == 1
+    full_case.refresh_from_db()
+    other.refresh_from_db()
+    assert (full_case.patient, other.patient) == (MARK, "")
+    assert CaseImage.objects.get(case=full_case).state == "stored"
+
+
+def test_films_without_a_case_are_deleted_after_a_day(
+    full_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = full_case.images.get().file.name
+    stray = default_storage.save("uploads/9/stray.png", ContentFile(b"film"))
+    assert files.delete_strays() == 0
+    monkeypatch.setattr(files, "_SETTLED", timedelta(0))
+    assert files.delete_strays() == 1
+    assert (default_storage.exists(kept), default_storage.exists(stray)) == (True, False)
+
+
+def test_access_records_are_kept_for_a_year(full_case: Case) -> None:
+    for days in (364, 366):
+        row = AccessRecord.objects.create(what="film", case_number=days)
+        then = timezone.now() - timedelta(days=days)
+        AccessRecord.objects.filter(pk=row.pk).update(created_at=then)
+    assert purge_expired().access_records == 1
+    assert AccessRecord.objects.get().case_number == 364
+
+
+def test_every_field_of_text_is_known_as_personal_or_harmless() -> None:
+    """A new field must be put into one of the two lists of cases.privacy.personal."""
+    unknown = []
+    for model in [Case, CaseImage, Finding, Delivery, InboundEvent]:
+        for field in model._meta.concrete_fields:
+            is_text = isinstance(field, models.CharField | models.TextField | models.JSONField)
+            known = field.name in PERSONAL.get(model, {}) or field.name in HARMLESS.get(
+                model, frozenset()
+            )
+            if is_text and not field.choices and not known and (model, field.name) != (
+                CaseImage, "url"
+            ):  # fmt: skip
+                unknown.append(f"{model.__name__}.{field.name}")
+    assert unknown == []
+
+
+def promote(case: Case, implant: Implant) -> ReferenceImage:
+    name = default_storage.save("referencia/raiox/promoted.png", ContentFile(b"film"))
+    return ReferenceImageFactory.create(
+        implant=implant, image=name, source_key=f"case/{case.pk}/image/{case.images.get().pk}"
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_erased_case_leaves_nothing_but_a_digest(
+    full_case: Case, implants: list[Implant]
+) -> None:
+    film, promoted = full_case.images.get().file.name, promote(full_case, implants[0])
+    other = ReferenceImageFactory.create(source_key=f"case/{full_case.pk}1/image/1")
+    call_command("erase_case", full_case.pk, "--yes", stdout=StringIO())
+    assert MARK not in everything()
+    assert not Case.objects.exists()
+    assert not InboundEvent.objects.exists()
+    assert list(ReferenceImage.objects.all()) == [other]
+    assert not default_storage.exists(film)
+    assert not default_storage.exists(promoted.image.name)
+    assert ErasedSubmission.objects.count() == 1
+
+
+def test_an_erased_case_does_not_come_back(
+    full_case: Case, make_event: Callable[..., InboundEvent]
+) -> None:
+    call_command("erase_case", full_case.pk, "--yes", stdout=StringIO())
+    assert intake.open_case(make_event(q6_paciente=MARK).pk) is None
+    assert not Case.objects.exists()
+    assert MARK not in everything()
+    assert intake.open_case(make_event("63").pk) is not None
+
+
+def test_webhooks_without_a_case_can_be_erased(make_event: Callable[..., InboundEvent]) -> None:
+    make_event("77")
+    call_command("erase_case", "--submission", "24", "77", "--yes", stdout=StringIO())
+    assert not InboundEvent.objects.exists()
+    with pytest.raises(CommandError, match="Nothing is held"):
+        call_command("erase_case", "--submission", "24", "77", "--yes", stdout=StringIO())
+
+
+def test_erasing_asks_first(full_case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    with pytest.raises(CommandError, match="Nothing was erased"):
+        call_command("erase_case", full_case.pk, stdout=StringIO())
+    assert Case.objects.exists()
+
+
+def test_an_export_holds_every_row_and_film(
+    full_case: Case, implants: list[Implant], tmp_path: Path
+) -> None:
+    promote(full_case, implants[0])
+    target = tmp_path / "case.zip"
+    call_command("export_case", full_case.pk, "--output", str(target), stdout=StringIO())
+    assert target.stat().st_mode & 0o777 == 0o600
+    archive = zipfile.ZipFile(io.BytesIO(target.read_bytes()))
+    tables = json.loads(archive.read("data.json"))
+    assert {
+        "cases", "case_images", "findings", "searches", "results", "case_events", "deliveries",
+        "inbound_events", "reference_images", "access_records",
+    } == set(tables)  # fmt: skip
+    assert tables["cases"][0]["patient"] == MARK
+    assert len(tables["searches"][0]["embedding"]) == 512
+    films = [name for name in archive.namelist() if name.startswith("films/")]
+    assert len(films) == 2
+    assert all(archive.read(name) == b"film" for name in films)
+    assert AccessRecord.objects.get(what="export").case_number == full_case.pk
+
+
+def test_an_export_that_fails_leaves_no_half_file(full_case: Case, tmp_path: Path) -> None:
+    default_storage.delete(full_case.images.get().file.name)
+    target = tmp_path / "case.zip"
+    with pytest.raises(FileNotFoundError):
+        call_command("export_case", full_case.pk, "--output", str(target), stdout=StringIO())
+    assert not target.exists()
+
+
+def test_an_export_overwrites_nothing(full_case: Case, tmp_path: Path) -> None:
+    target = tmp_path / "case.zip"
+    target.write_text("mine")
+    with pytest.raises(CommandError, match="exists"):
+        call_command("export_case", full_case.pk, "--output", str(target), stdout=StringIO())
+    assert target.read_text() == "mine"
