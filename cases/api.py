@@ -18,6 +18,8 @@ from cases import idempotency, review
 from cases.candidates import concerns_by_image, shortlists_of
 from cases.impressions import as_seen_by
 from cases.models import Case, Finding
+from cases.privacy.access import note_cases
+from cases.privacy.models import AccessRecord
 from cases.serializers import (
     ApprovalSerializer,
     CaseFilterSerializer,
@@ -186,6 +188,7 @@ def _with_all(cases: QuerySet[Case]) -> QuerySet[Case]:
 
 
 def _shown(cases: Sequence[Case], request: Request) -> Any:
+    note_cases(request.user, list(cases), AccessRecord.What.API)
     findings: list[Finding] = [finding for case in cases for finding in case.findings.all()]
     shortlists = as_seen_by(cast(User, request.user), findings, shortlists_of(findings))
     suggested = [found.implant for row in shortlists.values() for found in row.candidates]

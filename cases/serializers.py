@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cases.candidates import Shortlist
+from cases.links import api_film_url
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from implants.doubt import Concern, Confidence
 from implants.look_alikes import not_told_apart
@@ -122,10 +123,23 @@ class CaseImageSerializer(serializers.ModelSerializer):
     """A file of the submission and what became of it."""
 
     concerns = serializers.SerializerMethodField(help_text="What speaks against this image.")
+    image_url = serializers.SerializerMethodField(
+        help_text="A signed link that expires; null while there is no film."
+    )
 
     class Meta:
         model = CaseImage
-        fields = ["id", "state", "refusal", "width", "height", "concerns", "created_at"]
+        fields = [
+            "id", "state", "refusal", "width", "height", "image_url", "concerns", "created_at",
+        ]  # fmt: skip
+
+    def get_image_url(self, image: CaseImage) -> str | None:
+        """For the eyes of whoever asks; each use is recorded."""
+        if image.state != CaseImage.State.STORED:
+            return None
+        request = self.context["request"]
+        address: str = request.build_absolute_uri(api_film_url(image, request.user))
+        return address
 
     @extend_schema_field(_CONCERNS)
     def get_concerns(self, image: CaseImage) -> list[str]:

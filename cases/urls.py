@@ -1,4 +1,4 @@
-"""Routes of the patients' radiographs."""
+"""Routes of the patients' radiographs, and of the page that says what is kept of them."""
 
 from django.urls import path
 
@@ -6,6 +6,8 @@ from cases import views
 
 app_name = "cases"
 urlpatterns = [
-    path("files/cases/<int:pk>", views.case_image, name="image"),
-    path("files/cases/<int:pk>/thumbnail", views.case_thumbnail, name="thumbnail"),
+    path("files/cases/<str:token>", views.case_image, name="image"),
+    path("files/cases/<str:token>/thumbnail", views.case_thumbnail, name="thumbnail"),
+    path("files/cases/api/<str:token>", views.api_image, name="api-image"),
+    path("privacidade", views.privacy, name="privacy"),
 ]

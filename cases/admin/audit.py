@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from cases.models import CaseEvent, Delivery, Result, Search
+from cases.privacy.models import AccessRecord
 from implants.doubt import Concern
 from raiox.common.audit import ReadOnlyAdmin
 
@@ -127,3 +128,15 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def case_page(self, delivery: Delivery) -> SafeString:
         """The case's page."""
         return case_link(delivery.case_id)
+
+
+@admin.register(AccessRecord)
+class AccessRecordAdmin(_BehindTheScenes):
+    """Who saw what of which case."""
+
+    list_display = ("created_at", "user", "what", "case_number", "image_number")
+    list_filter = ("what", "user")
+    list_select_related = ("user",)
+    search_fields = ("=case_number", "user__username")
+    search_help_text = _("Number of the case, or name of the user")
+    date_hierarchy = "created_at"

@@ -21,6 +21,8 @@ from cases.admin.page import build_desk, case_context
 from cases.admin.undo import offered_undo
 from cases.forms import Desk
 from cases.models import Case
+from cases.privacy.access import note_cases
+from cases.privacy.models import AccessRecord
 from raiox.common.audit import ReadOnlyAdmin
 
 
@@ -81,6 +83,7 @@ class CaseAdmin(Columns, ReadOnlyAdmin):
 
     def _show(self, request: HttpRequest, case: Case, desk: Desk, status: int) -> HttpResponse:
         user = cast(User, request.user)
+        note_cases(user, [case], AccessRecord.What.CASE)
         may_decide = user.has_perm(PERMISSION)
         is_taken = case.state == Case.State.PENDING and case.claimant not in (None, user)
         is_open = case.state == Case.State.PENDING and not is_taken

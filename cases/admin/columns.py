@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.template.defaultfilters import floatformat
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
@@ -14,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cases.candidates import Shortlist, concerns_by_image
+from cases.links import thumbnail_url
 from cases.models import Case, CaseImage
 from cases.templatetags.ages import how_long_ago
 from implants.doubt import Concern, Confidence
@@ -34,7 +34,7 @@ class Columns:
             return format_html('<span class="rx-thumb rx-thumb-none">{}</span>', _("no image"))
         return format_html(
             '<img class="rx-thumb" src="{}" alt="{}" width="72" height="72" loading="lazy">',
-            reverse("cases:thumbnail", args=[stored[0].pk]),
+            thumbnail_url(stored[0]),
             _("Radiograph of case %(case)s") % {"case": case},
         )
 

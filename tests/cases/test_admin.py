@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
-from cases import review
+from cases import links, review
 from cases.answers import as_correction
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
@@ -121,7 +121,7 @@ def test_queue_shows_first_suggestion_and_what_needs_attention(
 
     assert "Neodent Drive CM" in page and "0,87" in page and "0,71" not in page
     assert 'class="rx-badge rx-demo"' in page
-    assert "Marina Dias" in page and f"/files/cases/{case.images.all()[0].pk}/thumbnail" in page
+    assert "Marina Dias" in page and links.thumbnail_url(case.images.all()[0]) in page
     assert "rx-bad" in page and "rx-warn" in page
     with translation.override("pt-br"):
         said = gettext("Confidence: %(word)s") % {"word": "baixa"}
@@ -177,7 +177,7 @@ def test_page_shows_film_candidates_and_their_attributes(
 
     page = browser.get(f"{QUEUE}{case.pk}/change/").content.decode()
 
-    assert f"/files/cases/{case.images.get().pk}" in page
+    assert links.film_url(case.images.get()) in page
     assert f"/files/references/{reference.pk}/implant" in page
     for text in ("Marina Dias", "B. F.", "Drive CM", "0,87", "0,71", "0,65", "16°", "3,5 · 4 mm"):
         assert text in page
