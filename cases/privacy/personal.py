@@ -17,6 +17,8 @@ PERSONAL: Final[dict[type[models.Model], dict[str, object]]] = {
         "patient": "",
         "note": "",
         "rejection_text": "",
+        "edited_answer": "",
+        "edited_from": "",
     },
     Finding: {"note": ""},
     # `url` ends with the file's name, which may be the patient's; see `blank_urls`.
