@@ -62,4 +62,4 @@ def _film(request: HttpRequest, user: User | AnonymousUser, pk: int | None) -> H
 
 
 def _stored(pk: int | None) -> CaseImage:
-    return get_object_or_404(CaseImage, pk=pk, state=CaseImage.State.STORED)
+    return get_object_or_404(CaseImage, pk=pk or 0, state=CaseImage.State.STORED)

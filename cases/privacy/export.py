@@ -59,8 +59,9 @@ def _tables(rows: Iterable[Model]) -> dict[str, list[dict[str, Any]]]:
 
 
 def _films(rows: Iterable[Model]) -> list[str]:
-    names = [row.file.name for row in rows if isinstance(row, CaseImage) and row.file]
-    return names + [row.image.name for row in rows if isinstance(row, ReferenceImage)]
+    names = [row.file.name for row in rows if isinstance(row, CaseImage)]
+    names += [row.image.name for row in rows if isinstance(row, ReferenceImage)]
+    return [name for name in names if name]
 
 
 class _Encoder(DjangoJSONEncoder):

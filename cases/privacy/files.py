@@ -20,8 +20,8 @@ _SETTLED: Final = timedelta(days=1)
 def delete_films(images: Iterable[CaseImage]) -> None:
     """Delete the stored copies; one that is gone already is as good. Raises `OSError`."""
     for image in images:
-        if image.file:
-            default_storage.delete(image.file.name)
+        if name := image.file.name:
+            default_storage.delete(name)
 
 
 def delete_strays() -> int:
