@@ -36,7 +36,7 @@ def case_thumbnail(request: HttpRequest, token: str) -> HttpResponseBase:
 @require_safe
 def api_image(request: HttpRequest, token: str) -> HttpResponseBase:
     """The stored copy of a film, for the reader whom the API gave the link; no log-in."""
-    pk, user_pk = read_api_token(token) or (None, None)
+    pk, user_pk = read_api_token(token) or (0, 0)
     user = User.objects.filter(pk=user_pk).first()
     if user is None or READER not in scopes_of(user):
         raise Http404
