@@ -71,14 +71,15 @@ def search_states(case: Case) -> dict[int, SearchState]:
     states: dict[int, SearchState] = {}
     before: set[int] = set()
     for event in case.events.filter(kind__in=[*_ASKED, *_OVER, *_ANALYSIS]).order_by("pk"):
+        finding = event.data.get("finding", 0)
         if event.kind == Kind.ANALYSIS_STARTED:
             before = set(states)
         elif event.kind == Kind.ANALYZED:  # it searched for all that were there when it began
             states |= dict.fromkeys(before, SearchState())
         elif event.kind in _ASKED:
-            states[event.data["finding"]] = SearchState(since=event.created_at)
+            states[finding] = SearchState(since=event.created_at)
         else:
-            states[event.data["finding"]] = SearchState(problem=event.data.get("problem", ""))
+            states[finding] = SearchState(problem=event.data.get("problem", ""))
     return states
 
 
