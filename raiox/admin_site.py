@@ -71,11 +71,14 @@ class RaioxAdminSite(admin.AdminSite):
         from cases.admin.merging import merge_implants
         from cases.admin.preferences import preferences
         from cases.admin.quality import quality
+        from raiox.admin_help import help_page
 
         return [
             path("quality/", self.admin_view(quality), name="quality"),
             path("preferences/", self.admin_view(preferences), name="preferences"),
             path("merge-implants/", self.admin_view(merge_implants), name="merge_implants"),
+            path("help/", self.admin_view(help_page), name="help"),
+            path("help/<slug:page>/", self.admin_view(help_page), name="help"),
             *super().get_urls(),
         ]
 

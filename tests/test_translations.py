@@ -54,13 +54,13 @@ class Entry:
 
 
 def test_catalogue_holds_the_messages_of_code_and_templates() -> None:
-    used, translated = set(_messages_in_use()), {entry.message for entry in _catalogue()}
+    used, translated = set(messages_in_use()), {entry.message for entry in catalogue()}
     assert not used - translated, "not in django.po: run makemessages"
     assert not translated - used, "nobody says this any more: run makemessages"
 
 
 def test_every_message_has_a_translation() -> None:
-    untranslated = [entry.message for entry in _catalogue() if not all(entry.texts)]
+    untranslated = [entry.message for entry in catalogue() if not all(entry.texts)]
     assert not untranslated
 
 
@@ -76,7 +76,7 @@ def test_no_entry_is_fuzzy_or_obsolete() -> None:
 def test_translations_keep_the_placeholders() -> None:
     spoilt = [
         text
-        for entry in _catalogue()
+        for entry in catalogue()
         for original, text in zip(_originals(entry.message), entry.texts, strict=True)
         if sorted(PLACEHOLDER.findall(original)) != sorted(PLACEHOLDER.findall(text))
     ]
@@ -85,7 +85,7 @@ def test_translations_keep_the_placeholders() -> None:
 
 def test_people_see_what_the_catalogue_says() -> None:
     with translation.override("pt-br"):
-        stale = [entry.texts for entry in _catalogue() if _shown(entry.message) != entry.texts]
+        stale = [entry.texts for entry in catalogue() if _shown(entry.message) != entry.texts]
     assert not stale, "django.mo is older than django.po: run compilemessages"
 
 
@@ -104,7 +104,7 @@ def _shown(message: Message) -> tuple[str, ...]:
 
 
 @cache
-def _catalogue() -> tuple[Entry, ...]:
+def catalogue() -> tuple[Entry, ...]:
     """The entries of the .po file, without its header."""
     blocks = re.split(r"\n{2,}", PO_FILE.read_text())
     return tuple(entry for entry in map(_read_entry, blocks) if entry.message.singular)
@@ -123,7 +123,8 @@ def _read_entry(block: str) -> Entry:
     return Entry(message, tuple(fields[key] for key in sorted(fields) if key.startswith("msgstr")))
 
 
-def _messages_in_use() -> Iterator[Message]:
+def messages_in_use() -> Iterator[Message]:
+    """Every message of code and templates."""
     for path in chain.from_iterable(folder.rglob("*") for folder in SOURCES):
         if path.suffix == ".py":
             yield from _in_python(path.read_text())

@@ -139,7 +139,7 @@ def _summary(rows: Sequence[Notice]) -> Letter:
 def _letter(name: str, subject: str, **content: Any) -> Letter:
     content |= {
         "subject": subject,
-        "preferences_link": _link("admin:index"),
+        "preferences_link": _link("admin:preferences"),
     }
     return Letter(
         subject=f"Raiox AI: {subject}",

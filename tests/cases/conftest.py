@@ -22,6 +22,7 @@ from implants.embedding import embed_reference
 from implants.encoders.active import forget
 from implants.encoders.bundle import BUNDLED
 from implants.models import DIMENSIONS, Encoder, Implant, Manufacturer
+from tests.cases.world import world as world
 from tests.sandbox.process import SandboxProcess
 from webhooks.client import client_from_settings
 from webhooks.connecting import propose_mapping, save_form
