@@ -471,6 +471,7 @@ class CaseEvent(models.Model):
         REOPENED = "reopened", _("Reopened")
         DECISION_KEPT = "decision_kept", _("Decision kept after the edit")
         POSTPONED = "postponed", _("Postponed")
+        PROMOTED = "promoted", _("Film taken into the catalogue, with consent")
         CLAIM_TAKEN = "claim_taken", _("Case taken over")
         IMPRESSION_NOTED = "impression_noted", _("First impression noted")
         SEARCH_REQUESTED = "search_requested", _("Search for one implant requested")

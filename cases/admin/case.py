@@ -18,6 +18,7 @@ from cases.admin.claiming import claim_state, claim_urls
 from cases.admin.columns import Columns
 from cases.admin.marking import marking_urls
 from cases.admin.page import build_desk, case_context
+from cases.admin.promoting import PromotionPages
 from cases.admin.undo import offered_undo
 from cases.forms import Desk
 from cases.models import Case
@@ -45,7 +46,8 @@ class CaseAdmin(Columns, ReadOnlyAdmin):
         """The buttons' addresses before Django's own."""
         wrap = self.admin_site.admin_view
         actions = CaseActions(self._show, wrap)
-        ours = [*actions.urls(), *claim_urls(wrap), *marking_urls(wrap)]
+        promotion = PromotionPages(self.admin_site.each_context, wrap)
+        ours = [*actions.urls(), *claim_urls(wrap), *marking_urls(wrap), *promotion.urls()]
         urls: list[URLPattern] = [*ours, *super().get_urls()]
         return urls
 

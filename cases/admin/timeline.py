@@ -52,6 +52,7 @@ _WHILE_THINKING = (Kind.FINDING_CHANGED, Kind.NOTE_CHANGED, Kind.ANSWER_EDITED)
 _TONES = {
     Kind.APPROVED: "good",
     Kind.DELIVERY_SENT: "good",
+    Kind.PROMOTED: "good",
     Kind.ANALYSIS_FAILED: "bad",
     Kind.SEARCH_FAILED: "bad",
     Kind.DELIVERY_FAILED: "bad",
@@ -185,6 +186,10 @@ def _taken(data: dict[str, Any], names: Names) -> str:
     return _("from %(who)s") % {"who": holder} if holder else ""
 
 
+def _promoted(data: dict[str, Any], names: Names) -> str:
+    return names.implants.get(data.get("implant", 0), "")
+
+
 def _postponed(data: dict[str, Any], names: Names) -> str:
     return _until(data.get("until", ""))
 
@@ -208,6 +213,7 @@ _DETAILS: dict[CaseEvent.Kind, Callable[[dict[str, Any], Names], str]] = {
     Kind.APPROVED: _decided,
     Kind.REJECTED: _decided,
     Kind.POSTPONED: _postponed,
+    Kind.PROMOTED: _promoted,
     Kind.CLAIM_TAKEN: _taken,
     Kind.IMPRESSION_NOTED: _impression,
     Kind.SEARCH_REQUESTED: _asked,

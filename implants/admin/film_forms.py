@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from implants.region import Region, RegionError
@@ -31,12 +30,9 @@ class RegionForm(forms.Form):
     region = RegionFormField(required=False)
 
 
-class FilmForm(RegionForm):
-    """A film that is to document an implant."""
+class SizesForm(forms.Form):
+    """Sizes of the implant, as far as they are known."""
 
-    file = forms.FileField(
-        allow_empty_file=True, error_messages={"required": _("No file was sent.")}
-    )
     diameter_mm = forms.DecimalField(
         label=_("diameter (mm)"),
         required=False,
@@ -55,12 +51,15 @@ class FilmForm(RegionForm):
         max_digits=4,
         decimal_places=1,
     )
-    ticket = forms.CharField(required=False)
 
-    @classmethod
-    def of(cls, request: HttpRequest) -> "FilmForm":
-        """Filled with what the browser sent."""
-        return cls(request.POST, request.FILES)
+
+class FilmForm(SizesForm, RegionForm):
+    """A film that is to document an implant."""
+
+    file = forms.FileField(
+        allow_empty_file=True, error_messages={"required": _("No file was sent.")}
+    )
+    ticket = forms.CharField(required=False)
 
 
 def first_error(form: forms.Form) -> str:

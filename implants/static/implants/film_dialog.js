@@ -49,6 +49,7 @@ export class FilmDialog {
     this.#show("error", "");
     this.tool.readOnly = !film.mayMark;
     this.dialog.toggleAttribute("data-read-only", !film.mayMark);
+    this.tool.stage.hidden = true; // nothing is drawn on a film that is not there yet
     const { element, width, height } = await film.load();
     if (film !== this.#film || !this.dialog.open) return;
     this.tool.show(element, width, height, film.region, this.dialog.querySelector("[data-area]"));

@@ -59,6 +59,7 @@ export class RegionTool {
     this.#area = area;
     film.classList.add("rx-stage-film");
     this.stage.prepend(film);
+    this.stage.hidden = false;
     this.#fit();
     this.value = value;
   }
