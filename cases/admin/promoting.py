@@ -98,7 +98,8 @@ class PromotionPages:
             "is_nav_sidebar_enabled": False,
         }
         status = HTTPStatus.BAD_REQUEST if form.is_bound else HTTPStatus.OK
-        return TemplateResponse(request, "admin/cases/case/promote_page.html", context, status=status)
+        template = "admin/cases/case/promote_page.html"
+        return TemplateResponse(request, template, context, status=status)
 
     def examine(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """What the marked film resembles. Nothing is stored."""
