@@ -191,7 +191,7 @@ class Desk:
             tuple(form.entry() for form in self._sent if form.is_valid()),
             self.case_form.cleaned_data["note"],
             self.case_form.cleaned_data["last_seen"],
-            self.answer.wording() if self.answer else None,
+            self.answer.wording() if self.answer and self.answer.is_valid() else None,
         )
 
     @property

@@ -190,6 +190,8 @@ def _decide(
     case: Case, actor: User, kind: CaseEvent.Kind, wording: Wording | None, **fields: Any
 ) -> Case:
     """The one guarded UPDATE; whoever comes second is told who was first."""
+    if wording and not wording.text:
+        raise InvalidDecision(_("The answer can't be empty."))
     updated = _open_to(case.pk, actor).update(
         decided_by=actor,
         decided_at=timezone.now(),
@@ -202,23 +204,14 @@ def _decide(
     if not updated:
         raise refusal(case.pk, actor)
     case = Case.objects.get(pk=case.pk)
-    _check_wording(case, wording)
+    if wording and wording.source != answers.answer_text(case):
+        raise AnswerOutdated(
+            _("The answer is not the one that you saw any more. Nothing was sent: look again.")
+        )
     record(case, kind, actor, **({"edited": True} if case.edited_answer else {}))
     delivery.queue_answer(case)
     catalogue_changed()  # a decision tells what similarities mean, as a reference does
     return case
-
-
-def _check_wording(case: Case, wording: Wording | None) -> None:
-    """A decision sends what its reviewer saw, and never nothing."""
-    if wording is None:
-        return
-    if not wording.text:
-        raise InvalidDecision(_("The answer can't be empty."))
-    if wording.source != answers.answer_text(case):
-        raise AnswerOutdated(
-            _("The answer is not the one that you saw any more. Nothing was sent: look again.")
-        )
 
 
 def check_rejection(reason: str, text: str) -> None:

@@ -65,7 +65,7 @@ function prepareApproval(desk, answer, send) {
     dialog.querySelector("[data-slot]").append(answer.element);
     button.disabled = true;
     dialog.showModal();
-    dialog.querySelector("[data-close]").focus();
+    dialog.focus();
     await answer.refresh();
     draw();
     if (dialog.open && !button.disabled && !answer.element.contains(document.activeElement)) button.focus();

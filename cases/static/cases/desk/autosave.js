@@ -16,6 +16,12 @@ export class Autosave {
     this.draft = draft;
     this.line = document.getElementById("save-state");
     this.#saved = draft.contents();
+    // Another window of hers on this case: what she saves there is shown here before it is
+    // written over from here.
+    this.siblings = new BroadcastChannel(draft.key);
+    this.siblings.addEventListener("message", () => {
+      if (!this.#isDirty && !document.querySelector("dialog:modal")) location.reload();
+    });
     if (desk.hasAttribute("data-unsaved")) {
       this.#saved = null;
       draft.write();
@@ -128,6 +134,7 @@ export class Autosave {
     }
     this.desk.elements.last_seen.value = said.last_seen;
     this.#saved = contents;
+    this.siblings.postMessage("saved");
     if (!this.#isDirty) this.draft.settle();
     this.#say("saved", said.text);
     return "saved";
@@ -141,7 +148,8 @@ export class Autosave {
 
   /** The last words of a page that is closed; nobody waits for the answer. */
   #sayGoodbye() {
-    if (!this.#rests && !this.#running && this.#isDirty) this.#post({ keepalive: true }).catch(() => {});
+    const isHopeless = this.#rests || this.#running || !navigator.onLine;
+    if (!isHopeless && this.#isDirty) this.#post({ keepalive: true }).catch(() => {});
   }
 
   /** What a person has to settle: saving rests until then. */
