@@ -72,10 +72,6 @@ def _connection(implant: Implant) -> str:
     return _join(implant.get_connection_display(), implant.connection_detail)
 
 
-def _level(implant: Implant) -> str:
-    return _join(implant.get_level_display(), implant.collar)
-
-
 def _thread(implant: Implant) -> str:
     microthread = {True: _("with microthread"), False: _("without microthread"), None: ""}
     return _join(implant.thread, microthread[implant.microthread])
@@ -102,7 +98,8 @@ def _join(*parts: str) -> str:
 
 _FEATURES: tuple[tuple[Callable[[], str], Callable[[Implant], str]], ...] = (
     (lambda: _("connection"), _connection),
-    (lambda: _("level"), _level),
+    (lambda: _("level"), lambda implant: implant.get_level_display()),
+    (lambda: _("collar"), lambda implant: implant.collar),
     (lambda: _("body"), _body),
     (lambda: _("thread"), _thread),
     (lambda: _("apex"), _apex),
