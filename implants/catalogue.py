@@ -4,18 +4,21 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
 
+from django.contrib.admin.models import ADDITION, CHANGE
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import models, transaction
 from django.db.models import Case, Exists, OuterRef, QuerySet, Value, When
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.types import JSONValue
 
+from implants.history import record
 from implants.models import Implant, ReferenceImage, ReferenceVector
 from implants.radiograph import Radiograph, RadiographError, clean_copy, open_radiograph
 from implants.region import Region
@@ -99,22 +102,26 @@ def add_reference(
     region: Region | None = None,
     diameter_mm: Decimal | None = None,
     length_mm: Decimal | None = None,
+    actor: Any = None,
 ) -> Added:
     """Take the received bytes as a reference of `implant` and have its vector made by a job.
 
-    The same film of the same implant is not added twice: the one that is there comes back.
-    Raises `RadiographError` and `PatientKeyError`.
+    The same film of the same implant is not added twice: the one that is there comes back. The
+    history says that `actor` added it (None: the service itself). Raises `RadiographError` and
+    `PatientKeyError`.
     """
     film = Film(open_radiograph(data), "", region, diameter_mm, length_mm)
     key = source_key or curators_key(implant.pk, film.radiograph.sha256)
     with transaction.atomic():
-        added = add_film(implant, film, source_key=key)
+        added = add_film(implant, film, source_key=key, actor=actor)
         if added.created:
             defer_embedding([added.reference.pk])
     return added
 
 
-def add_film(implant: Implant, film: Film, *, source_key: str, is_demo: bool = False) -> Added:
+def add_film(
+    implant: Implant, film: Film, *, source_key: str, is_demo: bool = False, actor: Any = None
+) -> Added:
     """Add a validated film without asking for its vector (seeding makes them in batches)."""
     refuse_patient_key(source_key)
     refuse_patient_key(film.stored_at)
@@ -123,7 +130,7 @@ def add_film(implant: Implant, film: Film, *, source_key: str, is_demo: bool = F
         return Added(there, False)
     # The file first: no transaction waits for storage, and what a rollback leaves behind is used
     # by the next attempt. Of two who add the same film at once, one gets the other's row.
-    return Added(
+    added = Added(
         *ReferenceImage.objects.get_or_create(
             implant=implant,
             sha256=film.radiograph.sha256,
@@ -137,6 +144,9 @@ def add_film(implant: Implant, film: Film, *, source_key: str, is_demo: bool = F
             },
         )
     )
+    if added.created and not is_demo:
+        record(added.reference, ADDITION, gettext("Radiograph added."), actor)
+    return added
 
 
 def store_copy(implant_id: int, film: Radiograph) -> str:
@@ -161,7 +171,7 @@ def replace_film(reference: ReferenceImage, film: Film) -> None:
         forget_vectors(reference)
 
 
-def change_region(reference: ReferenceImage, region: Region | None) -> bool:
+def change_region(reference: ReferenceImage, region: Region | None, actor: Any = None) -> bool:
     """Mark another part of the film; False if it is marked already (or the row is gone).
 
     The vectors of the part before are gone with the same commit, so that none of them answers for
@@ -174,6 +184,7 @@ def change_region(reference: ReferenceImage, region: Region | None) -> bool:
             return False
         row.region = stored
         row.save(update_fields=["region"])
+        record(row, CHANGE, gettext("Region marked."), actor)
         forget_vectors(row)
         defer_embedding([row.pk])
     reference.region = stored

@@ -159,7 +159,7 @@ def _votes(catalogue: CatalogueVectors, alike: Ids, starts: Ids, asking: Ids) ->
 def _nearest(similarities: Floats) -> Ids:
     """The columns of the `NEIGHBOURS` most similar ones of each row, best first."""
     some = min(NEIGHBOURS, similarities.shape[1])
-    few: Ids = np.argpartition(-similarities, some - 1, axis=1)[:, :some]
+    few: Ids = np.argpartition(similarities, -some, axis=1)[:, -some:]
     order = np.argsort(-np.take_along_axis(similarities, few, axis=1), axis=1, kind="stable")
     return np.take_along_axis(few, order, axis=1)
 

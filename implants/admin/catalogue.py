@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from implants.admin.batch import BatchMixin
+from implants.admin.changes import ChangesMixin, ReadableHistoryMixin
 from implants.admin.exchange import ExchangeMixin
 from implants.admin.films import FilmsMixin
 from implants.admin.removal import delete_with_films
@@ -18,7 +19,7 @@ from implants.models import Implant, Manufacturer, ReferenceImage
 
 
 @admin.register(Manufacturer)
-class ManufacturerAdmin(admin.ModelAdmin):
+class ManufacturerAdmin(ReadableHistoryMixin, admin.ModelAdmin):
     """Manufacturers with the number of their lines."""
 
     list_display = ("name", "country", "implants")
@@ -36,7 +37,9 @@ class ManufacturerAdmin(admin.ModelAdmin):
 
 
 @admin.register(Implant)
-class ImplantAdmin(FilmsMixin, ExchangeMixin, BatchMixin, admin.ModelAdmin):
+class ImplantAdmin(
+    FilmsMixin, ExchangeMixin, BatchMixin, ChangesMixin, ReadableHistoryMixin, admin.ModelAdmin
+):
     """Lines of implants; their page takes many radiographs at once and shows the gallery."""
 
     form = ImplantForm

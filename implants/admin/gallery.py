@@ -103,5 +103,5 @@ def mark_region(request: HttpRequest, object_id: int) -> HttpResponse:
     form = RegionForm(request.POST)
     if not form.is_valid():
         return refused(first_error(form), HTTPStatus.BAD_REQUEST)
-    changed = change_region(reference, form.cleaned_data["region"])
+    changed = change_region(reference, form.cleaned_data["region"], request.user)
     return JsonResponse({"state": "saved", "changed": changed})

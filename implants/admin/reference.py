@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from implants.admin.batch import BatchMixin
+from implants.admin.changes import ReadableHistoryMixin
 from implants.admin.chosen import back_to
 from implants.admin.moving import MoveMixin
 from implants.admin.removal import delete_with_films
@@ -37,7 +38,9 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(ReferenceImage)
-class ReferenceImageAdmin(MoveMixin, BatchMixin, SuspectsMixin, admin.ModelAdmin):
+class ReferenceImageAdmin(
+    MoveMixin, BatchMixin, SuspectsMixin, ReadableHistoryMixin, admin.ModelAdmin
+):
     """Sizes may be corrected; film and implant of a reference stay what they are."""
 
     change_list_template = "admin/implants/referenceimage/change_list.html"

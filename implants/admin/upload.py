@@ -43,7 +43,9 @@ class UploadDesk:
         """`<implant>/films/examine/` and `<implant>/films/save/`."""
         return [self._route("examine", _examine), self._route("save", _save)]
 
-    def _route(self, name: str, act: Callable[[Implant, FilmForm], HttpResponse]) -> URLPattern:
+    def _route(
+        self, name: str, act: Callable[[Implant, FilmForm, Any], HttpResponse]
+    ) -> URLPattern:
         """POST only, by somebody who may add references; refusals are answers in words."""
 
         @require_POST
@@ -55,7 +57,7 @@ class UploadDesk:
             if not form.is_valid():
                 return refused(first_error(form), HTTPStatus.BAD_REQUEST)
             try:
-                return act(implant, form)
+                return act(implant, form, request.user)
             except RadiographError as error:
                 return refused(str(error), HTTPStatus.UNPROCESSABLE_ENTITY, error.code)
             except Busy:
@@ -99,7 +101,7 @@ def _bytes(form: FilmForm) -> bytes:
     return data
 
 
-def _examine(implant: Implant, form: FilmForm) -> HttpResponse:
+def _examine(implant: Implant, form: FilmForm, _actor: Any) -> HttpResponse:
     """What the film is and resembles. Nothing is stored."""
     radiograph = open_radiograph(_bytes(form))
     answer = verdict(examine(implant, radiograph, form.cleaned_data["region"]))
@@ -107,7 +109,7 @@ def _examine(implant: Implant, form: FilmForm) -> HttpResponse:
     return JsonResponse(answer)
 
 
-def _save(implant: Implant, form: FilmForm) -> HttpResponse:
+def _save(implant: Implant, form: FilmForm, actor: Any) -> HttpResponse:
     """The film becomes a reference, with the vector that was computed when it was examined."""
     sent = form.cleaned_data
     reference, created = add_reference(
@@ -116,6 +118,7 @@ def _save(implant: Implant, form: FilmForm) -> HttpResponse:
         region=sent["region"],
         diameter_mm=sent["diameter_mm"],
         length_mm=sent["length_mm"],
+        actor=actor,
     )
     if not created:
         known = verdict(Examination(implant, [reference]))
