@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from cases import review
 from cases.candidates import Shortlist, shortlists_of
@@ -75,6 +76,11 @@ def note(
             impression=impression.pk,
         )  # fmt: skip
     return impression
+
+
+def missing_text() -> str:
+    """What has to be done before there can be an answer with candidates in it."""
+    return _("Note your first impression of the implant first.")
 
 
 def _first_suggestion(finding: Finding) -> Implant | None:

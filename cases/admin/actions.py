@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from cases import answers, claims, delivery, review, worksheet
+from cases import answers, claims, delivery, impressions, review, worksheet
 from cases.admin import preview
 from cases.admin.autosave import autosave, wants_json
 from cases.admin.catalogue import catalogue
@@ -84,6 +84,8 @@ class CaseActions:
         """Keep what was filled in, approve it, and go on to the next case."""
 
         def act(desk: Desk) -> HttpResponse:
+            if any(form.shortlist.is_hidden for form in desk.finding_forms):
+                raise review.InvalidDecision(impressions.missing_text())
             worksheet.approve(case, _actor(request), desk.sheet())
             return _go_on(request, case)
 

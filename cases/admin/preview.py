@@ -10,7 +10,7 @@ from django.conf import settings
 from django.forms import BaseForm
 from django.utils.translation import gettext as _
 
-from cases import answers, delivery, preview, review
+from cases import answers, delivery, impressions, preview, review
 from cases.answers import Wording
 from cases.forms import AnswerForm, Desk, FindingForm, RejectionForm
 from cases.models import Case
@@ -102,7 +102,12 @@ def _errors(form: BaseForm) -> list[str]:
 
 
 def _problem(form: FindingForm) -> str:
-    """Why a finding gives no answer yet; "" when it does."""
+    """Why a finding gives no answer yet; "" when it does.
+
+    The answer names the other candidates too: it must not show them before the first impression.
+    """
+    if form.shortlist.is_hidden:
+        return impressions.missing_text()
     for error in _errors(form):
         return error
     verdict = form.cleaned_data["verdict"] if form.is_bound else form.finding.verdict

@@ -1,5 +1,6 @@
 """Looking first without suggestions: nothing is sent before she has noted what she sees herself."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -55,11 +56,14 @@ def noted(case: Case, kind: str, **fields: object) -> dict[str, object]:
 
 
 def seen(user: User, case: Case) -> str:
-    """All that her browser gets of a case: its page, the part that comes later, and the queue."""
+    """What her browser gets of a case: its page, and the part that comes later.
+
+    But for the list of the whole catalogue, from which she chooses her impression.
+    """
     browser = logged_in(user)
     page = browser.get(address(case)).content.decode()
     part = browser.get(of_finding(case, "candidates")).json()["html"]
-    return page + part
+    return re.sub(r"<option.*?</option>", "", page + part, flags=re.DOTALL)
 
 
 def test_nothing_of_the_suggestions_is_sent_before_the_first_impression(
@@ -130,6 +134,26 @@ def test_the_timeline_tells_it_and_keeps_the_suggestion_from_others_who_look_fir
     assert "Alvim CM, a primeira sugestão foi Neodent Grand Morse Helix" in seen(rita, case)
     hidden = seen(brenda, case)
     assert "Alvim CM" in hidden and "Grand Morse Helix" not in hidden
+
+
+def test_the_answer_that_names_the_others_waits_for_the_impression_too(
+    case: Case, brenda: User, implants: list[Implant]
+) -> None:
+    browser, finding = logged_in(brenda), case.findings.get()
+    name = f"finding-{finding.pk}"
+    form = {
+        "last_seen": case.events.last().pk, "note": "", f"{name}-verdict": "identified",
+        f"{name}-pick": "other", f"{name}-other": implants[3].pk, f"{name}-tooth": "44",
+        f"{name}-note": "",
+    }  # fmt: skip
+    shown = browser.post(address(case, "preview"), form).content.decode()
+    assert "Anote antes a sua primeira impressão" in shown and "Grand Morse Helix" not in shown
+    assert browser.post(address(case, "approve"), form).status_code == 400
+    case.refresh_from_db()
+    assert case.state == "pending"
+    impressions.note(finding, brenda)
+    assert "Grand Morse Helix" in browser.post(address(case, "preview"), form).content.decode()
+    assert browser.post(address(case, "approve"), form).status_code == 302
 
 
 def test_a_decided_case_hides_nothing(case: Case, brenda: User, rita: User) -> None:
