@@ -27,9 +27,13 @@ class ImpressionForm(forms.Form):
         label=_("Implant"),
         queryset=Implant.objects.select_related("manufacturer"),
         required=False,
+        empty_label=_("choose…"),
     )
     manufacturer = forms.ModelChoiceField(
-        label=_("Manufacturer"), queryset=Manufacturer.objects.all(), required=False
+        label=_("Manufacturer"),
+        queryset=Manufacturer.objects.all(),
+        required=False,
+        empty_label=_("choose…"),
     )
 
     def __init__(self, finding: Finding, data: Any = None) -> None:
