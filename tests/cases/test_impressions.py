@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
-from cases import claims, impressions, review
+from cases import claims, impressions, review, worksheet
 from cases.models import Case, FirstImpression, ReviewerPreferences, Search
 from implants.models import Implant
 from tests.api.conftest import PASSWORD, log_in
@@ -142,7 +142,7 @@ def test_the_answer_that_names_the_others_waits_for_the_impression_too(
     browser, finding = logged_in(brenda), case.findings.get()
     name = f"finding-{finding.pk}"
     form = {
-        "last_seen": case.events.last().pk, "note": "", f"{name}-verdict": "identified",
+        "last_seen": worksheet.last_event_id(case), "note": "", f"{name}-verdict": "identified",
         f"{name}-pick": "other", f"{name}-other": implants[3].pk, f"{name}-tooth": "44",
         f"{name}-note": "",
     }  # fmt: skip
