@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from pgvector.django import VectorField
 
 from cases.notices.models import Notice  # noqa: F401  # Django finds models here
+from cases.plain import Plain
 from cases.privacy.models import AccessRecord, ErasedSubmission  # noqa: F401  # the same
 from implants.doubt import Concern, Confidence
 from implants.fields import RegionField
@@ -46,6 +47,8 @@ class Case(models.Model):
         NOT_AN_IMPLANT = "not_an_implant", _("there is no implant on the radiograph")
         DUPLICATE = "duplicate", _("duplicate of another case")
         OTHER = "other", _("other reason")
+
+    UNCALIBRATED = "uncalibrated"
 
     form = models.ForeignKey(JotformForm, models.PROTECT, related_name="+", verbose_name=_("form"))
     submission_id = models.CharField(_("submission id"), max_length=80)
@@ -91,6 +94,16 @@ class Case(models.Model):
     personal_data_deleted_at = models.DateTimeField(
         _("personal data deleted at"), null=True, blank=True
     )
+    # The word of the first candidate, of several implants the least sure one; UNCALIBRATED when it
+    # has none, empty without candidates. The database keeps it, whoever writes searches.
+    confidence = models.CharField(
+        _("confidence"), max_length=20, blank=True, default="", db_default="", editable=False
+    )
+    search_text = models.GeneratedField(
+        expression=Plain.of("dentist_name", "patient", "tooth", "submission_id"),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
     correlation_id = models.CharField(_("correlation id"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("received at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
@@ -130,7 +143,11 @@ class Case(models.Model):
                 | (~Q(edited_answer="") & ~Q(edited_from="")),
             ),
         ]
-        indexes = [models.Index(fields=["state", "created_at"], name="cases_state_created")]
+        indexes = [
+            models.Index(fields=["state", "created_at"], name="cases_state_created"),
+            # The queue's first page, whatever else it asks for.
+            models.Index(fields=["created_at", "id"], name="cases_created"),
+        ]
 
     def __str__(self) -> str:
         return f"#{self.pk}"

@@ -1,11 +1,18 @@
 """Which cases wait for a reviewer, the oldest first."""
 
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from cases.claims import is_free_for
-from cases.models import Case, Delivery
+from cases.models import Case, CaseEvent, Delivery
+
+_ANALYSIS_OVER = (CaseEvent.Kind.ANALYZED, CaseEvent.Kind.ANALYSIS_FAILED)
+_CAME_BACK = (
+    CaseEvent.Kind.CHANGED_AFTER_DECISION,
+    CaseEvent.Kind.DELIVERY_FAILED,
+    CaseEvent.Kind.REOPENED,
+)
 
 
 def is_postponed() -> Q:
@@ -14,13 +21,17 @@ def is_postponed() -> Q:
 
 
 def is_undelivered() -> Q:
-    """Decided, but the answer failed for good and nobody has had it sent again."""
-    answers = Delivery.objects.filter(
-        case=OuterRef("pk"), kind=Delivery.Kind.ANSWER, decision_id=OuterRef("decision_id")
-    )
-    failed = answers.filter(state=Delivery.State.FAILED)
+    """Decided, but the answer failed for good and nobody has had it sent again.
+
+    Asked from the failures, which are few, and not for each case anew.
+    """
     alive = [Delivery.State.QUEUED, Delivery.State.WAITING, Delivery.State.SENT]
-    return Q(Exists(failed)) & ~Q(Exists(answers.filter(state__in=alive)))
+    answers = Delivery.objects.filter(kind=Delivery.Kind.ANSWER)
+    later = answers.filter(
+        case=OuterRef("case"), decision_id=OuterRef("decision_id"), state__in=alive
+    )
+    failed = answers.filter(state=Delivery.State.FAILED, decision_id=F("case__decision_id"))
+    return Q(pk__in=failed.exclude(Exists(later)).values("case"))
 
 
 def is_waiting() -> Q:
@@ -32,6 +43,17 @@ def is_waiting() -> Q:
 def waiting_cases() -> QuerySet[Case]:
     """The reviewers' queue."""
     return Case.objects.filter(is_waiting()).order_by("created_at", "pk")
+
+
+def arrived_since(event_id: int) -> QuerySet[Case]:
+    """Those that came into the queue, or back into it, after that event of any case."""
+    recent = CaseEvent.objects.filter(pk__gt=event_id)
+    back = Q(pk__in=recent.filter(kind__in=_CAME_BACK).values("case"))
+    analyzed = Q(pk__in=recent.filter(kind__in=_ANALYSIS_OVER).values("case"))
+    earlier = CaseEvent.objects.filter(
+        case=OuterRef("pk"), kind__in=_ANALYSIS_OVER, pk__lte=event_id
+    )
+    return waiting_cases().filter(back | (analyzed & ~Q(Exists(earlier))))
 
 
 def next_waiting(case: Case, user: User) -> Case | None:

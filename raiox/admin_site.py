@@ -11,8 +11,6 @@ from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-_FIRST_ROWS = 5
-
 
 class _Autocomplete(AutocompleteJsonView):
     """Marks what is demo in the lists one chooses from, too."""
@@ -50,24 +48,14 @@ class RaioxAdminSite(admin.AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        """The front page begins with the cases that wait, for whoever may see them."""
-        from cases.waiting import waiting_cases
-        from webhooks.models import InboundEvent
+        """The front page: how things stand, for whoever may see it."""
+        from cases.admin.front import front_context
 
-        context = dict(extra_context or {})
-        if request.user.has_perm("cases.view_case"):
-            waiting = waiting_cases()
-            context |= {
-                "waiting_count": waiting.count(),
-                "first_cases": list(waiting[:_FIRST_ROWS]),
-                "failed_events": InboundEvent.objects.filter(
-                    state=InboundEvent.State.FAILED
-                ).count(),
-            }
-        return super().index(request, context)
+        return super().index(request, {**front_context(request), **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
         """Our own pages beside Django's."""
+        from cases.admin.front import deliveries
         from cases.admin.merging import merge_implants
         from cases.admin.preferences import preferences
         from cases.admin.quality import quality
@@ -75,6 +63,7 @@ class RaioxAdminSite(admin.AdminSite):
 
         return [
             path("quality/", self.admin_view(quality), name="quality"),
+            path("deliveries/<int:form_id>/", self.admin_view(deliveries), name="deliveries"),
             path("preferences/", self.admin_view(preferences), name="preferences"),
             path("merge-implants/", self.admin_view(merge_implants), name="merge_implants"),
             path("help/", self.admin_view(help_page), name="help"),

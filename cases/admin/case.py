@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
@@ -13,10 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from cases import claims
 from cases.admin.actions import PERMISSION, CaseActions
-from cases.admin.changelist import CaseList, WaitingFilter
+from cases.admin.bulk import BulkActions
+from cases.admin.changelist import CaseList, search
 from cases.admin.claiming import claim_state, claim_urls
 from cases.admin.columns import Columns
 from cases.admin.marking import marking_urls
+from cases.admin.news import news_urls
 from cases.admin.page import build_desk, case_context
 from cases.admin.promoting import PromotionPages
 from cases.admin.undo import offered_undo
@@ -28,18 +31,20 @@ from raiox.common.audit import ReadOnlyAdmin
 
 
 @admin.register(Case)
-class CaseAdmin(Columns, ReadOnlyAdmin):
+class CaseAdmin(Columns, BulkActions, ReadOnlyAdmin):
     """Cases are decided on a page of our own; nothing is edited field by field."""
 
     list_display = ("film", "dentist", "tooth", "age", "suggestion", "marks")
     list_display_links = ("film", "dentist")
-    list_select_related = ("form",)
-    list_filter = (WaitingFilter, "problem", "form")
-    search_fields = ("dentist_name", "patient", "tooth", "submission_id", "=id")
-    search_help_text = _("Dentist, patient, tooth, submission id or number of the case")
+    list_select_related = ("form", "claimed_by")
+    search_fields = ("search_text", "=id")
+    search_help_text = _("Dentist, patient, tooth, submission or case number")
     ordering = ("created_at", "pk")
     list_per_page = 50
+    empty_value_display = "—"
     show_full_result_count = False
+    actions = ("analyze_again", "reopen")
+    actions_selection_counter = True
     change_list_template = "admin/cases/case/change_list.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -47,13 +52,24 @@ class CaseAdmin(Columns, ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         actions = CaseActions(self._show, wrap)
         promotion = PromotionPages(self.admin_site.each_context, wrap)
-        ours = [*actions.urls(), *claim_urls(wrap), *marking_urls(wrap), *promotion.urls()]
+        case_urls = [*actions.urls(), *claim_urls(wrap), *marking_urls(wrap), *promotion.urls()]
+        ours = [*case_urls, *news_urls(wrap)]
         urls: list[URLPattern] = [*ours, *super().get_urls()]
         return urls
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """Whether this person may do something with many cases at once."""
+        return request.user.has_perm(PERMISSION)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CaseList]:
         """The list that loads what its columns show."""
         return CaseList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Case], search_term: str
+    ) -> tuple[QuerySet[Case], bool]:
+        """Without minding accents and capitals; nothing is found twice."""
+        return search(queryset, search_term), False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -12,6 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from cases import claims
+from cases.ages import Age, age_of
 from cases.candidates import Shortlist, concerns_by_image
 from cases.links import thumbnail_url
 from cases.models import Case, CaseImage
@@ -47,12 +49,16 @@ class Columns:
 
     @admin.display(description=_("received"), ordering="created_at")
     def age(self, case: Case) -> SafeString:
-        """How long ago the case came; the exact time on hovering."""
+        """How long ago the case came, and that it is late; the exact time on hovering."""
+        step = age_of(case.created_at, timezone.now()) if not case.is_decided else Age.NEW
+        late = format_html("<small>{}</small>", _("late")) if step >= Age.LATE else ""
         return format_html(
-            '<time datetime="{}" title="{}">{}</time>',
+            '<span class="rx-age rx-age-{}"><time datetime="{}" title="{}">{}</time>{}</span>',
+            int(step),
             case.created_at.isoformat(),
             date_format(timezone.localtime(case.created_at), "SHORT_DATETIME_FORMAT"),
             how_long_ago(case.created_at),
+            late,
         )
 
     @admin.display(description=_("first suggestion"), empty_value="—")
@@ -69,6 +75,8 @@ class Columns:
 
 
 def _suggestion(shortlist: Shortlist) -> SafeString:
+    if shortlist.is_hidden:
+        return format_html('<span class="rx-quiet">{}</span>', _("after your first impression"))
     first, word = shortlist.candidates[0], shortlist.confidence
     badges = [("rx-demo", gettext("demo"))] if first.is_demo else []
     badges += [(f"rx-word-{word}", _said(word))] if word else []
@@ -91,6 +99,7 @@ def _marks(case: Row) -> list[tuple[str, str | Promise]]:
     concerns = {code for codes in concerns_by_image(case.shortlists).values() for code in codes}
     refused = any(image.state == CaseImage.State.REFUSED for image in case.images.all())
     marks: list[tuple[bool, str, str | Promise]] = [
+        (case.holder is not None, "rx-held", _held(case)),
         (bool(case.problem), "rx-bad", case.get_problem_display()),
         (refused, "rx-warn", _("refused image")),
         *((concern in concerns, "rx-warn", concern.label) for concern in Concern),
@@ -101,3 +110,10 @@ def _marks(case: Row) -> list[tuple[str, str | Promise]]:
         (case.is_direct, "", _("direct")),
     ]
     return [(css, text) for applies, css, text in marks if applies]
+
+
+def _held(case: Row) -> str:
+    if case.holder is None:
+        return ""
+    words = {"who": claims.name_of(case.holder), "when": claims.until_text(case)}
+    return gettext("open: %(who)s until %(when)s") % words

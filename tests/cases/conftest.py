@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -174,3 +175,8 @@ def jobs(task: str) -> list[dict[str, Any]]:
 def candidates(finding: Finding) -> list[Candidate]:
     """The candidates of one finding."""
     return candidates_of([finding])[finding.pk]
+
+
+def shown_in_queue(browser: Client, query: dict[str, str] | None = None) -> list[Case]:
+    """The rows of the queue for these filters."""
+    return list(browser.get("/admin/cases/case/", query).context["cl"].result_list)
