@@ -115,6 +115,7 @@ def promote(subject: Subject, promotion: Promotion, actor: User) -> ReferenceIma
             film,
             source_key=subject.source_key,
             is_demo=_is_demo(subject, film.radiograph),
+            actor=actor,
         )
         if not created:
             raise PromotionRefused(_("The implant has this radiograph already."))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.test import Client
@@ -86,6 +87,13 @@ def test_film_becomes_a_reference_with_consent_origin_and_sizes(
     assert reference.source_key == key
     assert str(reference.image.name).startswith(COPIES) and not reference.is_demo
     assert [job["reference_id"] for job in jobs("implants.embed_reference")] == [reference.pk]
+
+
+def test_the_catalogues_history_says_who_added_it(both: User, approved: Case) -> None:
+    logged_in(both).post(address(approved), sent())
+
+    entry = LogEntry.objects.get(content_type__model="referenceimage")
+    assert (entry.user, entry.object_id) == (both, str(ReferenceImage.objects.get().pk))
 
 
 def test_timeline_says_who_declared_the_consent_and_when(both: User, approved: Case) -> None:
