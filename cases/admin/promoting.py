@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from cases.links import film_url
 from cases.models import Case
 from cases.promotion import (
     Promotion,
@@ -93,6 +94,7 @@ class PromotionPages:
             "case": case,
             "subject": subject,
             "subjects": all_of_them,
+            "film_url": film_url(subject.image),
             "form": form,
             "region": form.data.get("region", _as_json(subject.region)),
             "is_nav_sidebar_enabled": False,

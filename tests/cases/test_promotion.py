@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from cases import promotion, review
 from cases.models import Case, CaseEvent, CaseImage, Finding
+from cases.privacy.erasure import erase, holding_of_case
 from cases.promotion import Promotion, PromotionRefused, promote, subjects
 from implants.catalogue import COPIES, add_reference
 from implants.demo.systems import DemoSystem
@@ -332,6 +333,21 @@ def test_film_that_resembles_another_implant_is_said_before_it_is_saved(
     assert answer["state"] == "warn"
     assert str(marked.implant) in answer["html"]
     assert not ReferenceImage.objects.filter(source_key__startswith="case/").exists()
+
+
+def test_erasing_the_case_removes_its_promoted_film(
+    both: User, approved: Case, implants: list[Implant], media: Path,
+    django_capture_on_commit_callbacks: Any,
+) -> None:  # fmt: skip
+    logged_in(both).post(address(approved), sent())
+    copy = media / str(ReferenceImage.objects.get().image.name)
+    other = add_reference(implants[1], film_with_secrets(2)).reference
+    assert copy.exists()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        erase(holding_of_case(approved))
+
+    assert ReferenceImage.objects.get() == other and not copy.exists()
 
 
 def test_page_is_guarded_against_other_sites(both: User, approved: Case) -> None:

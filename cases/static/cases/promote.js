@@ -35,12 +35,15 @@ function say(text, tone) {
   verdict.replaceChildren(said);
 }
 
+function show() {
+  const region = field.value ? JSON.parse(field.value) : null;
+  tool.show(film, film.naturalWidth, film.naturalHeight, region, form.querySelector("[data-area]"));
+  if (region) examine();
+}
+
 const film = new Image();
 film.alt = "";
 film.src = form.dataset.film;
 submit.disabled = true;
 form.addEventListener("rx:region", examine);
-await film.decode();
-const region = field.value ? JSON.parse(field.value) : null;
-tool.show(film, film.naturalWidth, film.naturalHeight, region, form.querySelector("[data-area]"));
-if (region) examine();
+film.decode().then(show, () => say(form.dataset.unreadable, "verdict-bad"));

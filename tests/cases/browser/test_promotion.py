@@ -101,3 +101,15 @@ def test_region_by_keyboard_and_preset(visit: Callable[..., Page], approved: Cas
     page.wait_for_url("**/change/")
     assert ReferenceImage.objects.get().region == [0.31, 0.2, 0.2, 0.51]
     active.forget()
+
+
+def test_film_that_is_gone_is_said(visit: Callable[..., Page], approved: Case) -> None:
+    image: Any = approved.images.first()
+    image.file.storage.delete(image.file.name)
+
+    page = visit(
+        person("ana", "Revisores", "Curadores"), f"/admin/cases/case/{approved.pk}/promote/"
+    )
+
+    expect(page.locator("[data-verdict]")).to_contain_text("não pode mais ser lida")
+    expect(page.locator("[data-submit]")).to_be_disabled()
