@@ -112,6 +112,7 @@ def test_an_edited_answer_that_no_longer_fits_is_asked_about(
     arm(page)
     page.locator("#arm-approve textarea").fill("Do meu jeito.")
     page.keyboard.press("Escape")
+    expect(page.locator("#arm-approve")).to_be_hidden()
     page.keyboard.press("2")
     page.keyboard.press("a")
     dialog = page.locator("#arm-approve")
@@ -135,6 +136,7 @@ def test_an_edited_answer_can_be_kept_beside_a_new_decision(
     arm(page)
     page.locator("#arm-approve textarea").fill("Do meu jeito.")
     page.keyboard.press("Escape")
+    expect(page.locator("#arm-approve")).to_be_hidden()
     page.keyboard.press("n")
     page.keyboard.press("a")
     page.get_by_role("button", name="Manter o meu texto").click()
@@ -153,6 +155,7 @@ def test_an_edited_answer_outlives_a_reload_and_goes_back(
     generated = answer_in(page, "#arm-approve")
     page.locator("#arm-approve textarea").fill("Do meu jeito.")
     page.keyboard.press("Escape")
+    expect(page.locator("#arm-approve")).to_be_hidden()
     expect(page.locator("#save-state")).to_have_attribute("data-state", "saved")
     page.reload()
     assert answer_in(page, ".rx-answer") == "Do meu jeito."

@@ -1,10 +1,12 @@
 // What all dialogs of the page have in common.
 
-/** Wire the button that closes a dialog, and give the keys back to the page afterwards. */
+/** Wire the button that closes a dialog, and give the keys back to the page at once. */
 export function prepareDialog(dialog) {
-  dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => {
-    // The browser takes the focus out of a closed dialog only later; a key may come before.
+  // The browser takes the focus out of a closed dialog only later; a key may come before.
+  const letGo = () => {
     if (dialog.contains(document.activeElement)) document.activeElement.blur();
-  });
+  };
+  dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("cancel", letGo);
+  dialog.addEventListener("close", letGo);
 }
