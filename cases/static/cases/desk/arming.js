@@ -56,6 +56,8 @@ function prepareApproval(desk, answer, send) {
   };
   dialog.addEventListener("rx:answer", draw);
   dialog.addEventListener("close", () => {
+    // Told late: by then it may have been opened anew.
+    if (dialog.open) return;
     home.append(answer.element);
     home.style.minHeight = "";
   });

@@ -8,5 +8,5 @@ export function prepareDialog(dialog) {
   };
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
   dialog.addEventListener("cancel", letGo);
-  dialog.addEventListener("close", letGo);
+  dialog.addEventListener("close", () => dialog.open || letGo());
 }
