@@ -1,11 +1,17 @@
 # `make` alone tells what there is. Everything happens in .venv; only Python 3.11+ is needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint test-ml clip
+.PHONY: help run test lint test-ml clip pins licences sbom
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 PY := .venv/bin/python
+# A SHA-256 of a file is no secret; the invented log-ins of tests are none either.
+NO_SECRETS := .venv/bin/detect-secrets-hook --exclude-lines '(?i)sha256'
+INVENTED := --disable-plugin KeywordDetector --disable-plugin BasicAuthDetector
+# What the service installs, under which terms; without versions, so that it changes with the terms.
+LICENCES := $(PY) -m piplicenses --format markdown --no-version --packages \
+	$(shell sed -n 's/^\([A-Za-z0-9_.-]*\)==.*/\1/p' requirements/base.txt)
 CLIP := clip-vit-b-32-openai
 PIP := -m pip --disable-pip-version-check --no-input
 FIND_PYTHON := for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
@@ -29,6 +35,9 @@ lint: .venv/dev.stamp  ## Check style, types, import directions and migrations
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@git ls-files -z ':!tests' ':!requirements/*.txt' | xargs -0 $(NO_SECRETS)
+	@git ls-files -z tests | xargs -0 $(NO_SECRETS) $(INVENTED)
+	@$(LICENCES) | diff - LICENCES.md || { echo "LICENCES.md is not true: make licences" >&2; exit 1; }
 	@$(PY) .venv/bin/lint-imports
 	@RAIOX_ENV=test $(PY) manage.py makemigrations --check --dry-run
 
@@ -40,6 +49,19 @@ clip: .venv-ml/ml.stamp .venv/base.stamp  ## Let CLIP (ViT-B/32, openai) answer:
 	@$(PY) manage.py migrate --no-input --verbosity 0
 	@$(PY) manage.py reembed --encoder $(CLIP)
 	@$(PY) manage.py activate_encoder $(CLIP)
+
+pins: .venv/dev.stamp  ## Choose newer versions of all packages, with hashes
+	@for name in base dev ml; do $(PY) -m uv pip compile --quiet --upgrade --generate-hashes \
+		--python-version 3.11 requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+licences: .venv/dev.stamp  ## Write LICENCES.md: what the service is made of, and under which terms
+	@$(LICENCES) > LICENCES.md
+
+sbom: .venv/base.stamp .venv/dev.stamp  ## Write var/sbom.json (CycloneDX) of what the service runs on
+	@mkdir -p var
+	@$(PY) -m cyclonedx_py requirements requirements/base.txt --output-reproducible \
+		--output-format JSON --output-file var/sbom.json
+	@echo "var/sbom.json"
 
 # A stamp is as new as the requirements that were installed, so the next start asks pip nothing.
 .venv/base.stamp: requirements/base.txt

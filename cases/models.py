@@ -558,7 +558,7 @@ class Delivery(models.Model):
         OUR_FAULT = "our_fault", _("something went wrong on our side")
         UNAUTHORIZED = "unauthorized", _("Jotform refused: the key, or the submission is unknown")
         READ_ONLY_KEY = "read_only_key", _("the API key may only read")
-        NO_API_KEY = "no_api_key", _("no API key is configured")
+        NO_API_KEY = "no_api_key", _("no API key is configured")  # pragma: allowlist secret
         NOT_FOUND = "not_found", _("Jotform does not know the submission")
         NO_RESULT_QUESTION = "no_result_question", _("the form has no result question mapped")
         REFUSED = "refused", _("Jotform refused the answer")

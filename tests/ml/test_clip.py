@@ -304,6 +304,7 @@ def test_what_can_be_refused_is_refused_before_the_download(
 @pytest.mark.parametrize(
     ("model", "tag", "digits"),
     [
+        # pragma: allowlist nextline secret
         ("ViT-B-32", "openai", "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af"),
         ("ViT-B-32", "laion400m_e32", "46683a32"),
         ("ViT-B-32", "metaclip_400m", ""),
