@@ -12,7 +12,8 @@ from raiox.common.http import HostNotAllowed, Policy, origin_of
 
 # Setting -> what it is for; each must be set in stage and production.
 _REQUIRED = {
-    "SECRET_KEY": "signs sessions and links; generate a long random value",  # pragma: allowlist secret
+    # pragma: allowlist nextline secret
+    "SECRET_KEY": "signs sessions and links; generate a long random value",
     "WEBHOOK_TOKENS": "the secrets in the webhook's URL, separated by commas",
     "PUBLIC_URL": "the address under which people and Jotform reach the service",
     "ALLOWED_HOSTS": "the host names the service answers to, separated by commas",
