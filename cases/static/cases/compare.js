@@ -247,9 +247,6 @@ if (page && dialog) {
   const comparison = new Comparison(dialog, viewerOf(page));
   document.addEventListener("click", (event) => {
     const trigger = event.target.closest("[data-compare]");
-    if (!trigger) return;
-    // Inside a label the click would choose the candidate too.
-    event.preventDefault();
-    comparison.open(trigger);
+    if (trigger) comparison.open(trigger);
   });
 }

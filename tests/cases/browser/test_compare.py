@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from cases.models import Case, CaseImage, Result, Search
+from cases.models import Case, CaseImage, Finding, Result, Search
 from implants.catalogue import add_reference
 from implants.models import Implant, ReferenceImage
 from tests.cases.browser.marked import (
@@ -289,6 +289,22 @@ def test_keys_of_the_page_rest_behind_the_comparison(open_case: Page) -> None:
 
 
 # --- What is seen first ---
+
+
+def test_both_sides_begin_with_what_was_compared(open_case: Page, case: Case) -> None:
+    """The spot lies in the middle of both regions, and they are seen large."""
+    image = case.images.get()
+    x, y = MARK
+    region = [x - 0.1, y - 0.15, 0.2, 0.3]
+    Finding.objects.update(image=image, region=region)
+    Search.objects.update(region=region)
+    ReferenceImage.objects.update(region=[0.35, 0.3, 0.3, 0.4])
+    open_case.reload()
+    press(open_case, " ")
+    compared(open_case, "Neodent Drive CM", "referência 2 de 3")
+    for stage in (film(open_case), shown(open_case)):
+        assert off_middle(stage) == pytest.approx((0, 0), abs=3)
+        assert mark_width(stage) > 20
 
 
 def test_the_film_begins_as_it_was_being_looked_at(open_case: Page, case: Case) -> None:
