@@ -179,6 +179,7 @@ def test_same_bytes_of_another_implant_are_said_and_possible(
     answer = send("save", film(1), region=Region(0.5, 0.1, 0.4, 0.5))
 
     assert examined["state"] == "warn" and "Straumann BLX" in examined["html"]
+    assert "Quase a mesma imagem" not in examined["html"], "it is the same film, and said so"
     assert answer.json()["state"] == "saved"
     assert implant.references.get().sha256 == other.references.get().sha256
 
