@@ -63,6 +63,6 @@ def _chart(days: Sequence[Day], pairs: Sequence[tuple[float, float]]) -> Chart:
         Bar(kind, number * DAY_WIDTH + offset, max(1, round(HEIGHT * value / most)))
         for number, pair in enumerate(pairs)
         for kind, offset, value in (("first", 2, pair[0]), ("second", 2 + _BAR + 1, pair[1]))
-        if value
+        if value > 0
     ]
     return Chart(bars, most, len(days) * DAY_WIDTH, days[0].date, days[-1].date)
