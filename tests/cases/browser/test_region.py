@@ -109,10 +109,11 @@ def test_a_part_is_drawn_with_the_mouse_on_a_zoomed_turned_and_flipped_film(
     expect(page.get_by_text("Marque o implante para uma busca melhor.")).to_be_visible()
     page.mouse.move(*seen_mark(stage(page)))
     page.mouse.wheel(0, -300)
-    for key in ("r", "h", "d"):
+    for key in ("r", "h"):
         page.keyboard.press(key)
-    expect(page.get_by_text("Desenhe um retângulo bem justo")).to_be_visible()
     x, y = seen_mark(stage(page))
+    page.keyboard.press("d")
+    expect(page.get_by_text("Desenhe um retângulo bem justo")).to_be_visible()
     draw(page, (x - 40, y - 60), (x + 40, y + 60))
 
     assert center(region(case)) == pytest.approx(MARK, abs=0.01)
@@ -178,8 +179,8 @@ def test_keys_move_and_resize_a_box_and_escape_takes_it_back(
 
 def test_fingers_draw_a_part(visit: Visit, brenda: User, case: Case, tablet: Page) -> None:
     page = opened(visit, brenda, case, where=tablet)
-    page.get_by_role("button", name="Marcar implante").tap()
     x, y = seen_mark(stage(page))
+    page.get_by_role("button", name="Marcar implante").tap()
     with page.expect_response(lambda answer: answer.url.endswith("/region/")) as said:
         Fingers(page).drag(((x - 50, y - 50), (x + 50, y + 50)))
     assert said.value.ok
@@ -221,8 +222,8 @@ def test_one_more_implant_is_marked_and_nothing_typed_is_lost(
     page.locator(f"[name=finding-{marked.pk}-note]").fill("O primeiro.")
     page.keyboard.press("Escape")
     page.locator("body").click(position={"x": 5, "y": 5})
-    page.keyboard.press("d")
     x, y = seen_mark(stage(page))
+    page.keyboard.press("d")
     draw(page, (x - 40, y - 40), (x + 40, y + 40))
     expect(page.locator(".rx-tab").nth(1)).to_have_attribute("aria-current", "true")
     expect(page.locator(".rx-box")).to_have_count(2)
