@@ -67,6 +67,8 @@ SUMMARY_TIME: str = env.str("SUMMARY_TIME", default="07:30")
 
 # --- Applications ---
 INSTALLED_APPS = [
+    # First: it says which secrets are missing before an application stumbles over one.
+    "raiox.apps.RaioxConfig",
     "raiox.apps.RaioxAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -80,7 +82,6 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "raiox.apps.RaioxConfig",
     "implants",
     "webhooks",
     "cases",
