@@ -123,6 +123,8 @@ def _finish(
 ) -> None:
     event.state, event.digest, event.reason = state, submission.digest, reason
     event.save(update_fields=["state", "digest", "reason"])
+    facts = {"event_id": event.pk, "state": str(state), "reason": reason}
+    transaction.on_commit(lambda: logger.info("webhook processed", extra=facts))
 
 
 def _take_over(form: JotformForm, submission: Submission) -> Case:

@@ -1,6 +1,7 @@
 """Stores what came in and asks for its processing, both or neither."""
 
 import hashlib
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from raiox.common.jobs import job
 from webhooks.body import Body
 from webhooks.models import InboundEvent, JotformForm
 
+logger = logging.getLogger(__name__)
 # Known by name only: the story of a case belongs to another application.
 OPEN_CASE = "cases.open_case"
 Kind = InboundEvent.Kind
@@ -30,6 +32,8 @@ def receive(body: Body, raw: bytes) -> InboundEvent:
     )
     if event.state == InboundEvent.State.RECEIVED:
         defer_open_case(event)
+    facts = {"event_id": event.pk, "kind": event.kind, "state": event.state}
+    transaction.on_commit(lambda: logger.info("webhook stored", extra=facts))
     return event
 
 

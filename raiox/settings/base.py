@@ -88,6 +88,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "raiox.common.correlation.CorrelationMiddleware",
+    "raiox.common.requests.RequestFactsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -140,6 +141,8 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "stalled_worker_timeout": WORKER_STALLED_SECONDS,
     "shutdown_graceful_timeout": 10.0,
 }
+
+PROCRASTINATE_ON_APP_READY = "raiox.worker.prepare"
 
 # --- Cache and rate limits ---
 REDIS_URL: str = env.str("REDIS_URL", default="")
@@ -282,24 +285,19 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- Logs ---
+LOG_FORMAT: str = env.str("LOG_FORMAT", default="line" if RAIOX_ENV == "local" else "json")
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"correlation": {"()": "raiox.common.correlation.CorrelationFilter"}},
-    "formatters": {
-        "line": {
-            "()": "raiox.common.logs.MaskingFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s",
-        }
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["correlation"],
-        }
-    },
+    "formatters": {"ours": {"()": "raiox.common.logs.formatter", "style": LOG_FORMAT}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "ours"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    # Procrastinate prints each job's arguments at INFO; ids only, but twice per job.
-    "loggers": {"procrastinate": {"level": "WARNING"}},
+    "loggers": {
+        # The worker tells of each job itself (raiox.worker).
+        "procrastinate": {"level": "WARNING"},
+        # Django's own configuration gives it a handler for DEBUG and one that mails tracebacks.
+        "django": {"handlers": [], "propagate": True},
+        # Refusals stand in the access log, with their route.
+        "django.request": {"level": "ERROR"},
+    },
 }

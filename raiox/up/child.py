@@ -13,7 +13,7 @@ from pathlib import Path
 
 # Names the installation in each child's environment, so that the next `up` knows what is left.
 MARK = "RAIOX_UP_OF"
-_LOUD = re.compile(r"\b(ERROR|CRITICAL)\b")
+_LOUD = re.compile(r"\b(ERROR|CRITICAL)\b|\"level\": \"(error|critical)\"")
 _OLD_LOG_BYTES = 10_000_000
 _LAUNCH = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
 

@@ -1,11 +1,9 @@
 """One id through requests, jobs and logs."""
 
-import logging
-
 import pytest
 from django.test import Client
 
-from raiox.common.correlation import CorrelationFilter, correlated, current
+from raiox.common.correlation import correlated, current, facts, note
 
 
 @pytest.mark.django_db
@@ -29,8 +27,12 @@ def test_correlated_runs_a_block_under_an_id() -> None:
     assert current() == ""
 
 
-def test_log_records_carry_the_id() -> None:
-    record = logging.LogRecord("x", logging.INFO, "", 0, "hello", None, None)
-    with correlated("abc"):
-        CorrelationFilter().filter(record)
-    assert record.__dict__["correlation_id"] == "abc"
+def test_a_block_tells_what_is_known_and_forgets_it_afterwards() -> None:
+    note(case_id=1)
+    assert facts() == {"correlation_id": ""}
+    with correlated("abc", job_id=7):
+        note(case_id=8)
+        with correlated("def", event_id=9):
+            assert facts() == {"correlation_id": "def", "job_id": 7, "case_id": 8, "event_id": 9}
+        assert facts() == {"correlation_id": "abc", "job_id": 7, "case_id": 8}
+    assert facts() == {"correlation_id": ""}

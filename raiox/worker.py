@@ -1,0 +1,48 @@
+"""What the worker tells of each job: its begin, its end, under the case's correlation id."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from procrastinate import App, JobContext
+from procrastinate.jobs import Job
+from procrastinate.worker import Worker
+
+from raiox.common.correlation import correlated
+
+logger = logging.getLogger(__name__)
+# The arguments that are ids of rows. Others are not told.
+_IDS: Final = ("case_id", "event_id", "finding_id")
+
+
+def prepare(app: App) -> None:
+    """Called by procrastinate once its app is there."""
+    app.worker_defaults["worker_middleware"] = [tell]
+
+
+async def tell(call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
+    """Run one job, and say when it begins and how it ends."""
+    job = context.job
+    given = str(job.task_kwargs.get("correlation_id") or "")
+    # Periodic jobs would fill the log; what they find to do they tell themselves.
+    level = logging.INFO if given else logging.DEBUG
+    with correlated(given, job_id=job.id, task=job.task_name, **_ids(job)):
+        logger.log(level, "job begun", extra={"attempt": job.attempts + 1})
+        started = time.perf_counter()
+        try:
+            result = await call_next()
+        except BaseException:
+            logger.warning("job failed", extra=_lasted(started), exc_info=True)
+            raise
+        logger.log(level, "job done", extra=_lasted(started))
+        return result
+
+
+def _ids(job: Job) -> dict[str, int]:
+    given = {name: job.task_kwargs.get(name) for name in _IDS}
+    return {name: value for name, value in given.items() if isinstance(value, int)}
+
+
+def _lasted(started: float) -> dict[str, int]:
+    return {"duration_ms": round((time.perf_counter() - started) * 1000)}
