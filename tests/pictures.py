@@ -77,6 +77,7 @@ def shoot_front(page: Page, stack: DemoStack) -> None:
 def shoot_case(page: Page, stack: DemoStack) -> None:
     case = stack.id_of("SELECT id FROM cases WHERE problem = '' ORDER BY id LIMIT 1")
     page.goto(f"{stack.url}/admin/cases/case/{case}/change/")
+    page.wait_for_load_state("networkidle")
     page.keyboard.press("1")
 
 
@@ -101,8 +102,14 @@ def shoot_sandbox_form(page: Page, stack: DemoStack) -> None:
     page.goto(f"{stack.sandbox.url}/{stack.sandbox.form_id}")
 
 
-def shoot_help(page: Page, stack: DemoStack) -> None:
-    page.goto(f"{stack.url}/admin/help/")
+def shoot_sandbox_answer(page: Page, stack: DemoStack) -> None:
+    """After Brenda has approved the first case by its first candidate."""
+    query = "SELECT id, submission_id FROM cases WHERE problem = '' ORDER BY id LIMIT 1"
+    case, submission = stack.sql(query)[0]
+    brenda = stack.case_page(stack.log_in(), case)
+    brenda.decide("approve", verdict="probable", implant=brenda.candidates[0].implant_id)
+    page.goto(f"{stack.sandbox.url}/submissions/{submission}")
+    page.locator("[data-state=answered]").wait_for(timeout=20_000)
 
 
 SHOTS: dict[str, tuple[Path, Callable[[Page, DemoStack], None]]] = {
@@ -114,7 +121,7 @@ SHOTS: dict[str, tuple[Path, Callable[[Page, DemoStack], None]]] = {
     "quality": (HELP, shoot_quality),
     "front": (DOCS, shoot_front),
     "sandbox-form": (DOCS, shoot_sandbox_form),
-    "help": (DOCS, shoot_help),
+    "sandbox-answer": (DOCS, shoot_sandbox_answer),
 }
 
 

@@ -27,6 +27,14 @@ def test_the_header_leads_to_the_help_for_what_one_does(group: str, heading: str
 
 
 @pytest.mark.django_db
+def test_each_page_leads_to_its_own_help() -> None:
+    browser = logged_in(person("root", is_superuser=True))
+    for path, page in (("implants/implant", "curator"), ("cases/case", "reviewer")):
+        shown = browser.get(f"/admin/{path}/").content.decode()
+        assert f'<a href="/admin/help/{page}/">Ajuda</a>' in shown
+
+
+@pytest.mark.django_db
 def test_everybody_may_read_all_of_it_and_nothing_else() -> None:
     browser = logged_in(person("leitor", "Leitores"))
     for page in PAGES:
