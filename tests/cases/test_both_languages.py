@@ -59,14 +59,18 @@ _NOT_OURS = ("auth_", "token_blacklist_")
 
 def paths(world: World) -> dict[str, str]:
     """Our own pages: models' pages, those that are no model's, and a case in every state."""
-    more = {name: reverse(f"admin:{name}") for name in ("index", "quality", "preferences")}
     help_ = {f"help {page}": reverse("admin:help", args=[page]) for page in PAGES}
     states = {
         state: reverse("admin:cases_case_change", args=[case.pk])
         for state, case in world.cases.items()
     }
-    ours = {n: p for n, p in world.paths().items() if not n.startswith(_NOT_OURS)}
-    return {**ours, **more, **help_, **states}
+    ours = {
+        name: path
+        for name, path in world.paths().items()
+        # A history is told in the language of whoever made it.
+        if not name.startswith(_NOT_OURS) and not name.endswith("_history")
+    }
+    return {**ours, **world.other_paths(), **help_, **states}
 
 
 @pytest.mark.parametrize("language", ["en", "pt-br"])

@@ -18,6 +18,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Result, Search
+from cases.privacy.models import AccessRecord
 from implants.demo.catalogue import encode_png
 from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS
@@ -55,6 +56,7 @@ class World:
             "merge_implants": f"/admin/merge-implants/?stays={stays}&goes={goes}",
             "auth_user_password_change": f"/admin/auth/user/{self.visitor.pk}/password/",
             "implants_implant_import": reverse("admin:implants_implant_import"),
+            "implants_implant_changes": "/admin/implants/implant/changes/",
             "implants_referenceimage_suspects": "/admin/implants/referenceimage/suspects/",
             "implants_referenceimage_move": f"/admin/implants/referenceimage/move/?ids={chosen}",
         }
@@ -155,6 +157,7 @@ def _fill_the_other_tables(form: JotformForm, visitor: User, case: Case) -> None
         strength=0.8, strangers=3, voters=4, similarity=0.9,
     )  # fmt: skip
     RefreshToken.for_user(visitor).blacklist()
+    AccessRecord.objects.create(user=visitor, what=AccessRecord.What.values[0], case_number=case.pk)
     for model, row in ((Case, case), (Implant, Implant.objects.first())):
         LogEntry.objects.create(
             user=visitor, content_type=ContentType.objects.get_for_model(model),
