@@ -54,7 +54,8 @@ def times_chart(days: Sequence[Day]) -> Chart:
 
 
 def _hours(time: timedelta | None) -> float:
-    return time / _HOUR if time else 0
+    """Never below nothing: two machines' clocks may differ by more than a quick decision takes."""
+    return max(0.0, time / _HOUR) if time else 0
 
 
 def _chart(days: Sequence[Day], pairs: Sequence[tuple[float, float]]) -> Chart:
