@@ -52,8 +52,8 @@ def foreign(page: bytes, known: dict[str, str]) -> list[str]:
     ]
 
 
-# Django keeps the names of permissions in English, and so are the pages of tokens.
-_NOT_OURS = ("auth_", "token_blacklist_")
+# Names of permissions, tokens and jobs belong to libraries, which keep them in English.
+_NOT_OURS = ("auth_", "token_blacklist_", "procrastinate_")
 
 
 def paths(world: World) -> dict[str, str]:
