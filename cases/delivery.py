@@ -32,6 +32,8 @@ from webhooks.errors import (
     Transient,
     Unauthorized,
 )
+from webhooks.models import JotformForm
+from webhooks.resources import JotformSubmission
 
 logger = logging.getLogger(__name__)
 State, Kind, Reason = Delivery.State, Delivery.Kind, Delivery.Reason
@@ -133,7 +135,7 @@ def may_have_been_read_among(cases: Iterable[Case]) -> set[int]:
 
 def _may_stand_in_jotform() -> Q:
     written = Q(state__in=[State.SENT, State.RETRYING]) | Q(
-        state=State.FAILED, reason__in=[Reason.UNREACHABLE, Reason.OUR_FAULT]
+        state=State.FAILED, reason__in=[Reason.UNREACHABLE, Reason.OUR_FAULT, Reason.ALTERED]
     )
     unknown = Q(state__in=[*_OPEN, State.CANCELLED], started_at__isnull=False)
     return (written | unknown) & Q(kind=Kind.ANSWER)
@@ -144,7 +146,7 @@ def deliver(case_id: int, decision_id: UUID | None) -> None:
 
     Raises `Busy` while another worker does it. Every other outcome is written down.
     """
-    with _only_one_for(case_id):
+    with only_one_for(case_id):
         row = (
             Delivery.objects.select_related("case__form")
             .filter(case=case_id, decision_id=decision_id, state__in=_OPEN)
@@ -216,9 +218,20 @@ def _write(row: Delivery, *, read_first: bool) -> Call | None:
 
 
 def _is_there(client: JotformClient, row: Delivery) -> bool:
-    found = client.get_submission(row.case.submission_id).answers.get(row.case.form.qid_result)
-    there = found.answer if found else None
-    return isinstance(there, str) and there.split() == row.text.split()
+    return is_same(
+        result_of(client.get_submission(row.case.submission_id), row.case.form), row.text
+    )
+
+
+def result_of(submission: JotformSubmission, form: JotformForm) -> str:
+    """What stands in the result question; empty when it is unanswered."""
+    found = submission.answers.get(form.qid_result)
+    return found.answer if found and isinstance(found.answer, str) else ""
+
+
+def is_same(there: str, text: str) -> bool:
+    """Whether what stands in Jotform is `text`; line breaks and spaces may have been changed."""
+    return there.split() == text.split()
 
 
 def _repeat_later(row: Delivery, reason: Delivery.Reason) -> None:
@@ -301,7 +314,7 @@ def _note(row: Delivery, call: Call | None) -> None:
 
 
 @contextmanager
-def _only_one_for(case_id: int) -> Iterator[None]:
+def only_one_for(case_id: int) -> Iterator[None]:
     """One delivery of a case at a time, without a transaction held open across requests.
 
     A lock of the session: PostgreSQL lets go of it when the worker dies.

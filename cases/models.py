@@ -496,6 +496,7 @@ class CaseEvent(models.Model):
         SEARCH_FAILED = "search_failed", _("Search for one implant failed")
         NOTHING_TO_DELIVER = "nothing_to_deliver", _("Direct case: nothing to write back to")
         PERSONAL_DATA_DELETED = "personal_data_deleted", _("Images and personal data deleted")
+        GONE_FROM_JOTFORM = "gone_from_jotform", _("Submission deleted in Jotform")
         DELIVERY_QUEUED = "delivery_queued", _("Answer queued")
         DELIVERY_STARTED = "delivery_started", _("Delivery started")
         DELIVERY_SENT = "delivery_sent", _("Answer written into Jotform")
@@ -556,6 +557,7 @@ class Delivery(models.Model):
         ANSWER_CAME_FIRST = "answer_came_first", _("the answer came first")
         UNREACHABLE = "unreachable", _("Jotform could not be reached or failed")
         OUR_FAULT = "our_fault", _("something went wrong on our side")
+        ALTERED = "altered", _("it was changed or removed in Jotform afterwards")
         UNAUTHORIZED = "unauthorized", _("Jotform refused: the key, or the submission is unknown")
         READ_ONLY_KEY = "read_only_key", _("the API key may only read")
         NO_API_KEY = "no_api_key", _("no API key is configured")  # pragma: allowlist secret

@@ -3,6 +3,7 @@
 import logging
 from uuid import UUID
 
+from django.conf import settings
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
@@ -14,6 +15,7 @@ from cases import (
     idempotency,
     intake,
     recovery,
+    sweep,
 )
 from cases.notices import sending, telling
 from cases.privacy import retention
@@ -88,6 +90,18 @@ def resume_deliveries(timestamp: int) -> None:
 def requeue_lost(timestamp: int) -> None:
     """Ask again for events and cases whose job is gone."""
     recovery.requeue_lost()
+
+
+@app.task(
+    name="cases.sweep_jotform", queueing_lock="cases.sweep_jotform", lock="cases.sweep_jotform"
+)
+def sweep_jotform(timestamp: int) -> None:
+    """Look for submissions whose webhook never came, and cases that disagree with Jotform."""
+    sweep.sweep_all()
+
+
+if settings.JOTFORM_SWEEP_MINUTES:
+    app.periodic(cron=f"*/{settings.JOTFORM_SWEEP_MINUTES} * * * *")(sweep_jotform)
 
 
 # Asked for by `implants.catalogue.catalogue_changed`; each hour in case that was lost.

@@ -28,8 +28,9 @@ def is_undelivered() -> Q:
     alive = [Delivery.State.QUEUED, Delivery.State.WAITING, Delivery.State.SENT]
     answers = Delivery.objects.filter(kind=Delivery.Kind.ANSWER)
     later = answers.filter(
-        case=OuterRef("case"), decision_id=OuterRef("decision_id"), state__in=alive
-    )
+        case=OuterRef("case"), decision_id=OuterRef("decision_id"), state__in=alive,
+        pk__gt=OuterRef("pk"),
+    )  # fmt: skip
     failed = answers.filter(state=Delivery.State.FAILED, decision_id=F("case__decision_id"))
     return Q(pk__in=failed.exclude(Exists(later)).values("case"))
 

@@ -149,6 +149,8 @@ class Stack:
             "DELIVERY_GRACE_SECONDS": "0",
             "DELIVERY_RETRY_SECONDS": "1",
             "WORKER_STALLED_SECONDS": "2",
+            # Tests that want a sweep ask for it: this one would come at some quarter of an hour.
+            "JOTFORM_SWEEP_MINUTES": "0",
             **self.more_environment,
         }
 

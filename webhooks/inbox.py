@@ -9,8 +9,9 @@ from django.db import transaction
 
 from raiox.common import correlation
 from raiox.common.jobs import job
-from webhooks.body import Body
+from webhooks.body import Body, storable
 from webhooks.models import InboundEvent, JotformForm
+from webhooks.resources import JotformSubmission
 
 logger = logging.getLogger(__name__)
 # Known by name only: the story of a case belongs to another application.
@@ -35,6 +36,13 @@ def receive(body: Body, raw: bytes) -> InboundEvent:
     facts = {"event_id": event.pk, "kind": event.kind, "state": event.state}
     transaction.on_commit(lambda: logger.info("webhook stored", extra=facts))
     return event
+
+
+def receive_found(found: JotformSubmission) -> InboundEvent:
+    """Store what Jotform's API told of a submission, as if a webhook had brought it."""
+    answers = {qid: {"answer": row.answer} for qid, row in found.answers.items() if row.answer}
+    payload = storable({"formID": found.form_id, "submissionID": found.id, "answers": answers})
+    return receive(Body(Kind.SWEPT, payload, found.form_id, found.id), b"")
 
 
 def defer_open_case(event: InboundEvent) -> None:

@@ -28,6 +28,9 @@ class JotformForm(models.Model):
         _("tell the dentist that the case was received"), default=False
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    swept_at = models.DateTimeField(
+        _("compared with Jotform up to"), null=True, blank=True, editable=False
+    )
 
     class Meta:
         db_table = "jotform_forms"
@@ -63,6 +66,7 @@ class InboundEvent(models.Model):
         MULTIPART = "multipart", _("Jotform webhook")
         JSON = "json", _("JSON of a submission")
         DIRECT = "direct", _("direct image")
+        SWEPT = "swept", _("found in Jotform by the sweep")
         OTHER = "other", _("unknown shape")
 
     class State(models.TextChoices):

@@ -78,7 +78,7 @@ def without_answers(event: InboundEvent, form: JotformForm) -> Submission:
 
 
 def _answers(event: InboundEvent) -> Answers:
-    if event.kind == InboundEvent.Kind.JSON:
+    if event.kind in (InboundEvent.Kind.JSON, InboundEvent.Kind.SWEPT):
         return {qid: _answer(entry) for qid, entry in event.payload["answers"].items()}
     raw = event.payload["rawRequest"]
     if not isinstance(raw, dict):

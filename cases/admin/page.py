@@ -16,6 +16,7 @@ from cases.admin.impression_form import ImpressionForm
 from cases.admin.keys import key_texts
 from cases.admin.timeline import timeline
 from cases.candidates import Candidate, shortlists_of
+from cases.disagreement import is_gone
 from cases.finding_search import SearchState, search_states
 from cases.forms import Desk, FindingForm
 from cases.impressions import as_seen_by
@@ -92,6 +93,7 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
         "timeline": timeline(case, user),
         "deliveries": deliveries,
         "can_send_again": _can_send_again(case, deliveries),
+        "is_gone": is_gone(case),
         "answer": _answer(case, deliveries),
         **_shown_answer(case, desk),
         "next_case": next_waiting(case, user),

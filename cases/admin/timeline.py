@@ -59,6 +59,7 @@ _TONES = {
     Kind.DELIVERY_RETRYING: "bad",
     Kind.IMAGE_REFUSED: "bad",
     Kind.CHANGED_AFTER_DECISION: "bad",
+    Kind.GONE_FROM_JOTFORM: "bad",
 }
 
 

@@ -51,6 +51,9 @@ DELIVERY_GRACE_SECONDS: int = env.int("DELIVERY_GRACE_SECONDS", default=30)
 # The first repetition after a failure; each later one waits three times as long.
 DELIVERY_RETRY_SECONDS: int = env.int("DELIVERY_RETRY_SECONDS", default=20)
 
+# How often submissions whose webhook never came are looked for (a call or two each); 0: never.
+JOTFORM_SWEEP_MINUTES: int = env.int("JOTFORM_SWEEP_MINUTES", default=15)
+
 # --- Telling people: e-mail, and one Telegram chat ---
 EMAIL_URL: str = env.str("EMAIL_URL", default="")
 EMAIL_IS_CONFIGURED = bool(EMAIL_URL)

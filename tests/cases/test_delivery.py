@@ -370,7 +370,7 @@ def test_two_workers_do_not_deliver_one_case_at_once(decide: Decide) -> None:
     entered, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with delivery._only_one_for(case.pk):
+        with delivery.only_one_for(case.pk):
             entered.set()
             leave.wait(10)
         connections.close_all()
@@ -388,7 +388,7 @@ def test_two_workers_do_not_deliver_one_case_at_once(decide: Decide) -> None:
 
 def test_the_lock_is_let_go_after_a_failure(decide: Decide) -> None:
     case = decide()
-    with pytest.raises(ZeroDivisionError), delivery._only_one_for(case.pk):
+    with pytest.raises(ZeroDivisionError), delivery.only_one_for(case.pk):
         raise ZeroDivisionError
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")

@@ -120,6 +120,16 @@ def edit_submission(request: HttpRequest, submission_id: str) -> dict[str, Any]:
     return _content(Submission.objects.get(pk=submission_id))
 
 
+def delete_submission(request: HttpRequest, submission_id: str) -> dict[str, Any]:
+    """Into the trash, where the API still shows it as DELETED; with `for_good` it is unknown."""
+    submission = Submission.objects.get(pk=submission_id)
+    if _body(request).get("for_good", False):
+        submissions.delete(submission)
+    else:
+        Submission.objects.filter(pk=submission_id).update(status="DELETED")
+    return {}
+
+
 def _content(submission: Submission) -> dict[str, Any]:
     """As the API shows it, and the result by itself."""
     return {**api.submission_content(submission), "result": submission.result}

@@ -182,6 +182,10 @@ class SandboxProcess:
         """As the API shows it, and `result`: the text of the result question."""
         return dict(self.control(f"submissions/{submission_id}"))
 
+    def delete(self, submission_id: str, *, for_good: bool = False) -> None:
+        """Into the trash, or out of it too."""
+        self.control(f"submissions/{submission_id}/delete", {"for_good": for_good})
+
     def create_form(self, questions: list[dict[str, str]], title: str = "Outro") -> str:
         """The id of a new form; its result question is a text area with `hidden` "Yes"."""
         return str(self.control("forms", {"questions": questions, "title": title})["id"])

@@ -67,10 +67,14 @@ def edit(submission: Submission, entry: Entry, *, replace_files: bool = False) -
         _store_files(stored, entry.files)
 
 
+def delete(submission: Submission) -> None:
+    _delete_files(submission)
+    submission.delete()
+
+
 def delete_all() -> None:
     for submission in Submission.objects.all():
-        _delete_files(submission)
-        submission.delete()
+        delete(submission)
 
 
 def _delete_files(submission: Submission) -> None:

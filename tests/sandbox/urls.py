@@ -53,4 +53,8 @@ urlpatterns = [
         "_control/submissions/<str:submission_id>",
         control.route(GET=control.read_submission, POST=control.edit_submission),
     ),
+    path(
+        "_control/submissions/<str:submission_id>/delete",
+        control.route(POST=control.delete_submission),
+    ),
 ]
