@@ -24,6 +24,7 @@ from implants.radiograph import (
     open_radiograph,
 )
 from raiox.common.http import FetchError
+from raiox.common.measures import stage
 from webhooks.downloads import download_file, source_from_settings
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ _UNSEEN = (Case.State.RECEIVED, Case.State.ANALYZING)
 _OPEN = (*_UNSEEN, Case.State.PENDING)
 
 
+@stage("total")
 def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
     """Analyse the open case `case_id` with the active encoder; every search is a new row.
 

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from cases.models import Case, CaseEvent
 from raiox.common import correlation
+from raiox.common.measures import case_event
 
 logger = logging.getLogger(__name__)
 # Ids, counts and codes. Other details are for the case's page only.
@@ -27,8 +28,13 @@ def record(
     facts = _facts(case, event)
     correlation.note(case_id=case.pk)
     # What is rolled back has not happened.
-    transaction.on_commit(lambda: logger.info("case event", extra=facts))
+    transaction.on_commit(lambda: _tell(facts))
     return event
+
+
+def _tell(facts: dict[str, Any]) -> None:
+    logger.info("case event", extra=facts)
+    case_event(facts["what"])
 
 
 def _facts(case: Case, event: CaseEvent) -> dict[str, Any]:

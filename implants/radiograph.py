@@ -17,6 +17,7 @@ from PIL.Image import Transpose
 from implants.formats import MAX_PIXELS, Unreadable
 from implants.formats.apart import read_apart
 from implants.formats.colour import hue_variation
+from raiox.common.measures import stage
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 MIN_CONTRAST: Final = 8
@@ -116,6 +117,7 @@ class Radiograph:
     colour: float | None
 
 
+@stage("decode")
 def open_radiograph(data: bytes) -> Radiograph:
     """The film in these bytes; raises `RadiographError`. Size and format are judged first.
 

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from pgvector import Vector
 
 from implants.models import DIMENSIONS
+from raiox.common.measures import stage
 
 # So many references are taken to find k implants among, then more: an implant may have hundreds.
 _PAGES = (100, 1000)
@@ -89,6 +90,7 @@ class _Row(NamedTuple):
 _Nearest = Callable[[int], list[_Row]]
 
 
+@stage("search")
 def search(
     embedding: np.ndarray,
     *,

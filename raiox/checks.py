@@ -1,5 +1,6 @@
 """System checks: a setting that is missing or unsafe explains itself before the service starts."""
 
+import ipaddress
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -136,6 +137,10 @@ _ADDRESSES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: Policy(hosts=tuple(settings.JOTFORM_FILE_HOSTS)),
         "Write host names separated by commas; one that begins with a dot stands for everything "
         "below that domain: jotform.com,.jotform.com",
+    ),
+    "METRICS_NETWORKS": (
+        lambda: [ipaddress.ip_network(entry) for entry in settings.METRICS_NETWORKS],
+        "Write addresses or networks separated by commas: 127.0.0.1,10.0.0.0/8",
     ),
     "DOWNLOAD_EXTRA_ORIGINS": (
         lambda: Policy(extra_origins=tuple(settings.DOWNLOAD_EXTRA_ORIGINS)),

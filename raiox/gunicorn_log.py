@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from gunicorn.glogging import Logger as _Logger
 
-from raiox.common.correlation import HEADER, correlated
 from raiox.common.requests import ENVIRON_KEY
 
 logger = logging.getLogger(__name__)
@@ -39,6 +38,4 @@ class Logger(_Logger):
             "bytes": getattr(resp, "sent", None),
             **known,
         }
-        answered = {name.lower(): value for name, value in resp.headers}
-        with correlated(str(answered.get(HEADER.lower(), ""))):
-            logger.log(logging.DEBUG if is_quiet else logging.INFO, "request", extra=facts)
+        logger.log(logging.DEBUG if is_quiet else logging.INFO, "request", extra=facts)

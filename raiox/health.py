@@ -1,6 +1,7 @@
 """Is the service alive, and does each part of it work. For monitors: no log-in, no secrets."""
 
 import logging
+import time
 import uuid
 import weakref
 from collections.abc import Callable
@@ -13,12 +14,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema, inline_serializer
 from PIL import Image
-from procrastinate.contrib.django.models import ProcrastinateEvent, ProcrastinateJob
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,6 +23,7 @@ from rest_framework.response import Response
 from implants.encoders.active import active
 from implants.encoders.session import EncoderSession
 from implants.models import Implant, ReferenceImage, ReferenceVector
+from raiox import job_queue
 from raiox.common.api.views import OpenMixin
 
 logger = logging.getLogger(__name__)
@@ -83,21 +81,12 @@ def check_catalogue() -> Findings:
 
 def check_queue() -> Findings:
     """Jobs that are due now, and for how long the oldest has been waiting."""
-    due = _due_jobs()
-    since = due.aggregate(oldest=Min("due_since"))["oldest"]
-    age = max(timezone.now() - since, timedelta()) if since else timedelta()
+    waiting = job_queue.waiting()
     return {
-        "status": WARNING if age > _QUEUE_PATIENCE else OK,
-        "waiting": due.count(),
-        "oldest_seconds": round(age.total_seconds()),
+        "status": WARNING if waiting.oldest > _QUEUE_PATIENCE else OK,
+        "waiting": waiting.count,
+        "oldest_seconds": round(waiting.oldest.total_seconds()),
     }
-
-
-def _due_jobs() -> QuerySet[ProcrastinateJob]:
-    deferred = ProcrastinateEvent.objects.filter(job=OuterRef("pk"), type="deferred")
-    return ProcrastinateJob.objects.filter(
-        Q(scheduled_at=None) | Q(scheduled_at__lte=timezone.now()), status="todo"
-    ).annotate(due_since=Coalesce("scheduled_at", Subquery(deferred.values("at")[:1])))
 
 
 def check_storage() -> Findings:
@@ -122,7 +111,7 @@ _WITHOUT_DATABASE: Final = ("database", "storage")
 
 
 def check_all() -> dict[str, Findings]:
-    """Every part and what was found of it."""
+    """Every part, what was found of it and how long that took (`ms`, in milliseconds)."""
     found: dict[str, Findings] = {}
     for name, check in _CHECKS.items():
         is_down = found.get("database", {}).get("status") == FAILED
@@ -134,11 +123,13 @@ def check_all() -> dict[str, Findings]:
 
 
 def _outcome(name: str, check: Callable[[], Findings]) -> Findings:
+    started = time.perf_counter()
     try:
-        return check()
+        found = check()
     except Exception:  # whatever is wrong with a part must not hide the others
         logger.exception("health check failed", extra={"check": name})
-        return {"status": FAILED}
+        found = {"status": FAILED}
+    return {**found, "ms": round((time.perf_counter() - started) * 1000, 1)}
 
 
 class PingView(OpenMixin):

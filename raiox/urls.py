@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from cases import api as cases
 from implants import api as implants
-from raiox import health
+from raiox import health, metrics
 from raiox.api import auth, docs
 
 urlpatterns = [
@@ -28,6 +28,7 @@ urlpatterns = [
     path("ping", health.PingView.as_view(), name="ping"),
     path("healthcheck", health.HealthcheckView.as_view(), name="healthcheck"),
     path("health", health.HealthView.as_view(), name="health"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("openapi.json", docs.SchemaView.as_view(), name="openapi"),
     path("docs", docs.DocsView.as_view(), name="docs"),
 ]

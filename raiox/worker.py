@@ -1,4 +1,4 @@
-"""What the worker tells of each job: its begin, its end, under the case's correlation id."""
+"""What the worker tells and counts of each job, under the case's correlation id."""
 
 import logging
 import time
@@ -9,6 +9,7 @@ from procrastinate import App, JobContext
 from procrastinate.jobs import Job
 from procrastinate.worker import Worker
 
+from raiox.common import measures
 from raiox.common.correlation import correlated
 
 logger = logging.getLogger(__name__)
@@ -33,9 +34,9 @@ async def tell(call_next: Callable[[], Awaitable[Any]], context: JobContext, wor
         try:
             result = await call_next()
         except BaseException:
-            logger.warning("job failed", extra=_lasted(started), exc_info=True)
+            logger.warning("job failed", extra=_ended(job, "failed", started), exc_info=True)
             raise
-        logger.log(level, "job done", extra=_lasted(started))
+        logger.log(level, "job done", extra=_ended(job, "done", started))
         return result
 
 
@@ -44,5 +45,7 @@ def _ids(job: Job) -> dict[str, int]:
     return {name: value for name, value in given.items() if isinstance(value, int)}
 
 
-def _lasted(started: float) -> dict[str, int]:
-    return {"duration_ms": round((time.perf_counter() - started) * 1000)}
+def _ended(job: Job, outcome: str, started: float) -> dict[str, int]:
+    seconds = time.perf_counter() - started
+    measures.job_ended(job.task_name, outcome, seconds)
+    return {"duration_ms": round(seconds * 1000)}

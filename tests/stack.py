@@ -177,11 +177,19 @@ class Stack:
         """One worker; it may take a moment until it takes jobs."""
         self._start("worker", ["manage.py", "procrastinate", "worker"])
 
+    @property
+    def counts(self) -> Path:
+        """Where web and worker keep their counts, as `up` tells them."""
+        folder = self.folder / "var" / "metrics"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
     def _start(self, name: str, command: list[str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, env=self.environment, stdout=log, stderr=log
-            )
+                [sys.executable, *command], cwd=ROOT, stdout=log, stderr=log,
+                env={**self.environment, "PROMETHEUS_MULTIPROC_DIR": str(self.counts)},
+            )  # fmt: skip
 
     def stop(self, name: str) -> None:
         """SIGTERM, and wait."""

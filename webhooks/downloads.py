@@ -22,6 +22,7 @@ from raiox.common.http import (
     normalise,
     origin_of,
 )
+from raiox.common.measures import stage
 
 _JOTFORM = re.compile(r"https://([a-z0-9-]+\.)*jotform\.com")
 _LOGIN_PATH = re.compile(r"/(log-?in|sign-?in)(\.\w+)?(/|$)", re.IGNORECASE)
@@ -83,6 +84,7 @@ def source_from_settings() -> FileSource:
     )
 
 
+@stage("download")
 def download_file(url: str, *, source: FileSource) -> Fetched:
     """The bytes of an uploaded file; what they are is for the image validation to say.
 

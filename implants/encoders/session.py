@@ -13,6 +13,7 @@ from PIL import Image
 from implants.encoders.bundle import DIMENSIONS, EncoderBundle, EncoderUnavailable
 from implants.encoders.preprocessing import prepare
 from implants.region import Region
+from raiox.common.measures import stage
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -43,6 +44,7 @@ class EncoderSession:
         self._graph: onnxruntime.InferenceSession | None = None
         self._process = 0
 
+    @stage("encode")
     def encode(self, image: Image.Image, region: Region | None = None) -> Vector:
         """The vector of an upright grayscale image or of a region of it: (512,), length 1.
 

@@ -8,11 +8,16 @@ from django.http import HttpRequest
 
 def client_address(request: HttpRequest) -> str:
     """The client's address; `X-Forwarded-For` counts only as far as our own proxies wrote it."""
-    hops = [*request.headers.get("X-Forwarded-For", "").split(","), request.META["REMOTE_ADDR"]]
-    for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
+    for hop in reversed(hops(request)):
         if not _is_trusted(hop):
             return hop
     return str(request.META["REMOTE_ADDR"])
+
+
+def hops(request: HttpRequest) -> list[str]:
+    """Everybody on the way, the farthest first; a client can invent the first ones."""
+    told = [*request.headers.get("X-Forwarded-For", "").split(","), request.META["REMOTE_ADDR"]]
+    return [hop.strip() for hop in told if hop.strip()]
 
 
 def _is_trusted(hop: str) -> bool:

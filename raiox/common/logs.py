@@ -111,7 +111,9 @@ def _extra(record: logging.LogRecord) -> Facts:
         }
     if name == "procrastinate":
         return _of_job(getattr(record, "job", None))
-    return {"status": getattr(record, "status_code", None)}
+    request = getattr(record, "request", None)
+    known = getattr(request, "META", {}).get(requests.ENVIRON_KEY, {})
+    return {"status": getattr(record, "status_code", None), **known}
 
 
 def _of_job(job: Any) -> Facts:

@@ -1,9 +1,10 @@
-"""What may be told of a request: which route, who asked, which object; no path, query or body.
+"""What is told and counted of a request: route, person, case; no path, query or body.
 
 A path may hold a token, a query a patient's name.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,8 +14,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from raiox.common import correlation
+from raiox.common.measures import request_answered
+
 ENVIRON_KEY: Final = "raiox.request"
-"""Where gunicorn's access log finds the facts of a request."""
+"""Where logs that are written outside of it find the facts of a request: gunicorn's, Django's."""
 STATIC: Final = "static"
 NO_ROUTE: Final = "none"
 
@@ -24,7 +28,7 @@ _current: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
 
 
 class RequestFactsMiddleware:
-    """Lets log lines say who asks, and hands the facts of the request to gunicorn's access log."""
+    """Counts requests, lets log lines say who asks, and tells gunicorn's access log."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -32,8 +36,11 @@ class RequestFactsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Serve one request."""
         with _asked_by(request):
+            started = time.perf_counter()
             response = self.get_response(request)
-            request.META[ENVIRON_KEY] = {"route": route_of(request), **facts()}
+            seconds, route = time.perf_counter() - started, route_of(request)
+            request_answered(route, method_of(request), response.status_code, seconds)
+            request.META[ENVIRON_KEY] = {**correlation.facts(), "route": route, **facts()}
         return response
 
 

@@ -287,6 +287,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
 }
 
+# --- Figures ---
+# Where the processes of one machine keep their counts (raiox.metric_files).
+METRICS_DIR = Path(env.str("PROMETHEUS_MULTIPROC_DIR", default=str(VAR_DIR / "metrics")))
+# Who may read /metrics, beside the proxies: addresses or networks.
+METRICS_NETWORKS: list[str] = env.list("METRICS_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+
 # --- Logs ---
 LOG_FORMAT: str = env.str("LOG_FORMAT", default="line" if RAIOX_ENV == "local" else "json")
 LOGGING: dict[str, Any] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from raiox import metric_files
 from raiox.settings.environment import local_secret
 from raiox.up.child import Program
 from raiox.up.demo_users import LOGINS_FILE
@@ -104,7 +105,7 @@ class Plan:
     def _product(
         self, name: str, command: list[str], log: Path | None = None, stop_seconds: float = 3
     ) -> Program:
-        told = self._environment()
+        told = self._environment() | {metric_files.VARIABLE: str(settings.METRICS_DIR)}
         return Program(name, command, settings.BASE_DIR, told, log, stop_seconds)
 
     @property

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import OperationalError
 
+from raiox import metric_files
 from raiox.embedded_postgres.cluster import Cluster
 from raiox.up.child import Child
 from raiox.up.demo_users import PEOPLE, passwords
@@ -53,6 +54,7 @@ class Session:
             sandbox = self._supervisor.start(self._plan.sandbox())
         if self._supervisor.run(self._plan.prepare()):
             raise StartFailed("The preparation failed; its last lines above say why.")
+        metric_files.empty(settings.METRICS_DIR)
         self._supervisor.start(self._plan.worker())
         web = self._supervisor.start(self._plan.web())
         self._wait_for(web, f"{self._plan.url}/ping")

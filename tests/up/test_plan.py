@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 
 from raiox.up.plan import Plan
 
@@ -35,8 +36,9 @@ def test_local_product_talks_to_the_sandbox_with_the_key_both_know(
         "DOWNLOAD_EXTRA_ORIGINS": SANDBOX,
         "JOTFORM_API_KEY_FILE": str(key_file),
     }
+    counts = {"PROMETHEUS_MULTIPROC_DIR": str(django_settings.METRICS_DIR)}
     for program in (plan.web(), plan.worker()):
-        assert program.environment == told
+        assert program.environment == told | counts
     for program in (plan.prepare(), plan.demo_cases()):
         assert program.environment == told | {"LOG_LEVEL": "WARNING"}
     assert str(key_file) in plan.sandbox().command
@@ -54,7 +56,8 @@ def test_own_jotform_key_leaves_the_sandbox_out(plan: Plan, settings: Any) -> No
     settings.JOTFORM_API_KEY = "configured"
     assert not plan.has_sandbox
     assert plan.ports == [9000]
-    assert plan.web().environment == {"PUBLIC_URL": "http://127.0.0.1:9000"}
+    assert "JOTFORM_API_KEY_FILE" not in plan.web().environment
+    assert plan.prepare().environment["PUBLIC_URL"] == "http://127.0.0.1:9000"
 
 
 @pytest.mark.parametrize("mode", ["stage", "production"])
