@@ -95,10 +95,10 @@ def _states() -> list[Metric]:
 
 def _by_state(model: type[Model], name: str, text: str) -> Metric:
     family = GaugeMetricFamily(name, text, labels=["state"])
-    states: Any = model._meta.get_field("state").choices or ()
+    field: Any = model._meta.get_field("state")
     rows = model._default_manager.order_by().values_list("state").annotate(Count("pk"))
     counted = dict(rows)
-    for state, _ in states:
+    for state, _ in field.choices:
         family.add_metric([state], counted.get(state, 0))
     return family
 
@@ -149,8 +149,7 @@ def _encoder() -> list[Metric]:
 
 def _kept(name: str, count: Callable[[], Values]) -> Values:
     """Counting takes a while on a large catalogue: not at every scrape of every process."""
-    found: Values = cache.get_or_set(f"metrics:{name}", count, _KEPT_SECONDS)
-    return found
+    return cache.get_or_set(f"metrics:{name}", count, _KEPT_SECONDS) or {}
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

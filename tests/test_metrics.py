@@ -97,11 +97,11 @@ def test_all_processes_are_added_up_and_the_ended_stay(two_processes: Stack) -> 
     assert len(list(stack.counts.glob("counter_*.db"))) <= 4  # two serve, one works, the ended
 
 
-def _counted_by_the_next(stack: Stack) -> Figures | None:
+def _counted_by_the_next(stack: Stack) -> Figures:
     try:
         return counted(stack)
     except (requests.ConnectionError, requests.Timeout):
-        return None
+        return {}
 
 
 def test_the_worker_s_stages_and_jobs_are_seen(stack: Stack) -> None:
@@ -109,11 +109,11 @@ def test_the_worker_s_stages_and_jobs_are_seen(stack: Stack) -> None:
     submission = stack.sandbox.submit({}, files={"a.png": film(SYSTEMS[1], query=True)})["id"]
     stack.pending(submission)
 
-    def ended() -> Figures | None:
+    def ended() -> Figures:
         found = counted(stack)
         name = "raiox_job_seconds_count"
         jobs = total(found, name, task="cases.analyze_case", outcome="done")
-        return found if jobs > total(before, name, task="cases.analyze_case") else None
+        return found if jobs > total(before, name, task="cases.analyze_case") else {}
 
     after = wait_for(ended, 20)
     for stage in ("download", "decode", "encode", "search", "total"):
