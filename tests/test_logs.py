@@ -88,7 +88,8 @@ def test_every_line_has_time_level_and_event(stack: Stack, story: Any, name: str
     assert written
     for line in written:
         assert list(line)[:3] == ["time", "level", "event"]
-        assert "%" not in line["event"]
+        # A library's warning is told by its template, without the values.
+        assert "%" not in line["event"] or line["level"] != "info"
 
 
 def test_no_line_holds_the_token_of_the_webhook(stack: Stack, story: Any) -> None:
