@@ -11,7 +11,7 @@ NO_SECRETS := .venv/bin/detect-secrets-hook --exclude-lines '(?i)sha256'
 INVENTED := --disable-plugin KeywordDetector --disable-plugin BasicAuthDetector
 # What the service installs, under which terms; without versions, so that it changes with the terms.
 LICENCES := $(PY) -m piplicenses --format markdown --no-version --packages \
-	$(shell sed -n 's/^\([A-Za-z0-9_.-]*\)==.*/\1/p' requirements/base.txt)
+	$(shell sed -n "s/^\([A-Za-z0-9_.-]*\)\(\[.*\]\)\{0,1\}==.*/\1/p" requirements/base.txt)
 CLIP := clip-vit-b-32-openai
 PIP := -m pip --disable-pip-version-check --no-input
 FIND_PYTHON := for python in $(PYTHON) python3.14 python3.13 python3.12 python3.11; do \
@@ -51,7 +51,7 @@ clip: .venv-ml/ml.stamp .venv/base.stamp  ## Let CLIP (ViT-B/32, openai) answer:
 	@$(PY) manage.py activate_encoder $(CLIP)
 
 pins: .venv/dev.stamp  ## Choose newer versions of all packages, with hashes
-	@for name in base dev ml; do $(PY) -m uv pip compile --quiet --upgrade --generate-hashes \
+	@for name in base dev ml; do $(PY) -m uv pip compile --quiet --upgrade --generate-hashes --no-strip-extras \
 		--python-version 3.11 requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 licences: .venv/dev.stamp  ## Write LICENCES.md: what the service is made of, and under which terms
