@@ -79,3 +79,21 @@ def test_an_implant_is_found_by_typing(
     assert FirstImpression.objects.get().implant == implants[3]
     # What was found was the impression, not the verdict.
     expect(page.locator("[value=identified]")).not_to_be_checked()
+
+
+def test_a_first_impression_needs_no_mouse(
+    visit: Visit, brenda: User, case: Case, implants: list[Implant]
+) -> None:
+    ReviewerPreferences.objects.create(user=brenda, sees_suggestions_later=True)
+    page = visit(brenda, address(case))
+    for key in ("1", "2", "3"):
+        page.keyboard.press(key)
+    page.keyboard.press("b")
+    page.keyboard.type("alvim")
+    expect(page.locator("#find-list li")).to_contain_text("Alvim CM")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rx-card")).to_have_count(2)
+    assert FirstImpression.objects.get().implant == implants[3]
+    page.keyboard.press("2")
+    expect(page.locator(".rx-card").nth(1).locator("input")).to_be_checked()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from cases import review
 from cases.models import Case, Delivery
@@ -101,6 +101,52 @@ def test_the_answer_is_edited_before_it_goes(
     text.press("Control+Enter")
     page.wait_for_url(QUEUE)
     assert Delivery.objects.get(case=case).text == "Prezada Ana:\no implante é um Drive CM."
+
+
+def test_an_edited_answer_outlives_a_lost_network(
+    at: Callable[[Case], Page], clear_case: MakeCase
+) -> None:
+    case = clear_case()
+    page = at(case)
+    page.keyboard.press("1")
+    arm(page)
+    page.context.set_offline(True)
+    page.locator("#arm-approve textarea").fill("Do meu jeito.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#arm-approve")).to_be_hidden()
+    page.keyboard.press("a")
+    dialog = page.locator("#arm-approve")
+    expect(dialog).to_contain_text("A resposta não pode ser preparada")
+    expect(dialog.locator("[data-confirm]")).to_be_disabled()
+    assert answer_in(page, "#arm-approve") == "Do meu jeito."
+    page.context.set_offline(False)
+    expect(dialog.locator("[data-confirm]")).to_be_enabled()
+    expect(dialog).not_to_contain_text("A resposta não pode ser preparada")
+    page.locator("#arm-approve [data-confirm]").click()
+    page.wait_for_url(QUEUE)
+    assert Delivery.objects.get(case=case).text == "Do meu jeito."
+
+
+def test_typing_into_the_answer_is_not_written_over_by_a_slow_server(
+    at: Callable[[Case], Page], clear_case: MakeCase
+) -> None:
+    page = at(clear_case())
+    held: list[Route] = []
+    page.keyboard.press("1")
+    arm(page)
+    page.keyboard.press("Escape")
+    expect(page.locator("#arm-approve")).to_be_hidden()
+    page.route("**/preview/**", held.append)
+    with page.expect_request("**/preview/**"):
+        page.keyboard.press("a")
+    page.locator("#arm-approve textarea").fill("Digitado enquanto isso.")
+    page.unroute("**/preview/**")
+    with page.expect_response("**/preview/**"):
+        for route in held:
+            route.continue_()
+    expect(page.locator("#arm-approve [data-confirm]")).to_be_enabled()
+    assert answer_in(page, "#arm-approve") == "Digitado enquanto isso."
+    expect(page.locator("#arm-approve textarea")).to_be_focused()
 
 
 def test_an_edited_answer_that_no_longer_fits_is_asked_about(

@@ -2,6 +2,7 @@
 // and edited here before it goes.
 
 const AFTER_MS = 350;
+const AGAIN_MS = 3000;
 
 export class AnswerText {
   #asked = 0;
@@ -40,11 +41,35 @@ export class AnswerText {
     const asked = ++this.#asked;
     const body = new URLSearchParams(new FormData(this.desk));
     for (const [name, value] of extra) body.set(name, value);
+    const before = this.#text?.value;
     const html = await this.#fetch(body);
     if (asked !== this.#asked) return "";
-    this.element.innerHTML = html;
+    // What was typed meanwhile is not written over: it goes into the answer.
+    if (html && this.#text?.value !== before) return this.refresh();
+    if (html) this.#draw(html);
+    else this.#tellUnreachable();
     this.element.dispatchEvent(new CustomEvent("rx:answer", { bubbles: true }));
     return this.state;
+  }
+
+  #draw(html) {
+    const { selectionStart, selectionEnd } = this.#text ?? {};
+    const isTyped = this.#text === document.activeElement && Boolean(this.#text);
+    this.element.innerHTML = html;
+    if (!isTyped || !this.#text) return;
+    this.#text.focus({ preventScroll: true });
+    this.#text.setSelectionRange(selectionStart, selectionEnd);
+  }
+
+  /** What is shown stays, for it may have been edited; it is only known no more to be the answer. */
+  #tellUnreachable() {
+    const shown = this.element.querySelector("[data-answer-state]");
+    if (shown) shown.dataset.answerState = "";
+    if (!this.element.querySelector("[data-answer-failed]")) {
+      const failed = document.querySelector("template[data-answer-unreachable]").content;
+      this.element.prepend(failed.cloneNode(true));
+    }
+    this.#timer = setTimeout(() => this.refresh(), AGAIN_MS);
   }
 
   async #fetch(body) {

@@ -6,7 +6,13 @@ export function prepareDialog(dialog) {
   const letGo = () => {
     if (dialog.contains(document.activeElement)) document.activeElement.blur();
   };
-  dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+  dialog.querySelector("[data-close]").addEventListener("click", () => closeNow(dialog));
   dialog.addEventListener("cancel", letGo);
   dialog.addEventListener("close", () => dialog.open || letGo());
+}
+
+/** Close a dialog from inside: the next key is the page's already. */
+export function closeNow(dialog) {
+  if (dialog.contains(document.activeElement)) document.activeElement.blur();
+  dialog.close();
 }

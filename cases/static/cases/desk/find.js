@@ -1,7 +1,7 @@
 // Any implant of the catalogue by typing: names, manufacturers and aliases, whatever the accents.
 
 import { onKey } from "../keys.js";
-import { prepareDialog } from "./dialog.js";
+import { closeNow, prepareDialog } from "./dialog.js";
 import { unlocked } from "./findings.js";
 import { texts } from "./texts.js";
 
@@ -11,7 +11,13 @@ export function prepareFinder(desk, findings) {
   const finder = new Finder(document.getElementById("find"), desk.dataset.catalogue, (implant) =>
     findings.say((finding) => finding.chooseOther(implant.id, `${implant.manufacturer} ${implant.name}`)),
   );
-  onKey("b", { label: texts.keys.find, group: texts.groups.finding, run: unlocked(desk, () => finder.open()) });
+  // Before the suggestions are shown, the first impression is what is looked for.
+  const open = () => {
+    const impression = findings.current.element.querySelector("[data-find-impression]");
+    if (impression) impression.click();
+    else finder.open();
+  };
+  onKey("b", { label: texts.keys.find, group: texts.groups.finding, run: unlocked(desk, open) });
   for (const button of desk.querySelectorAll("[data-find]")) {
     button.addEventListener("click", () => finder.open());
   }
@@ -102,7 +108,7 @@ class Finder {
 
   #take(option) {
     if (!option) return;
-    this.dialog.close();
+    closeNow(this.dialog);
     this.taker(this.#shown[[...this.list.children].indexOf(option)]);
   }
 }

@@ -7,7 +7,8 @@ export function follow() {
 }
 
 async function reloadWhenChanged() {
-  const answer = await fetch(location.href);
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!page.querySelector("#desk[data-follow]")) location.reload();
 }
