@@ -24,6 +24,7 @@ class _Reader(HTMLParser):
         super().__init__()
         self.fields: dict[str, str] = {}
         self.actions: list[str] = []
+        self.holder = ""
         self.findings: list[str] = []
         self.candidates: dict[str, list[Candidate]] = {}
         self._pick = ""
@@ -41,6 +42,8 @@ class _Reader(HTMLParser):
             self.candidates.setdefault(self._pick, []).append(Candidate(value, ""))
         if tag == "strong" and self._pick:
             self._in_name = True
+        if tag == "button" and name == "holder":
+            self.holder = value
         if "formaction" in found:
             self.actions.append(found["formaction"])
 
@@ -67,6 +70,12 @@ class CasePage:
         """The suggestions for the first finding."""
         return self._read.candidates.get(self._read.findings[0], [])
 
+    def take_over(self) -> "CasePage":
+        """Take the case from the colleague who has it open; the page that follows."""
+        fields = {**self._read.fields, "holder": self._read.holder}
+        self._press("take-over", fields).raise_for_status()
+        return CasePage(self.session, self.url)
+
     def decide(
         self,
         action: str,
@@ -78,13 +87,12 @@ class CasePage:
         fields = dict(self._read.fields)
         for finding in self._read.findings:
             fields |= {f"{finding}-verdict": verdict, f"{finding}-pick": implant or ""}
-        (address,) = [a for a in self._read.actions if a.rstrip("/").endswith(action)]
-        answer = self.session.post(
-            urljoin(self.url, address),
-            fields,
-            headers={"Referer": self.url},
-            timeout=20,
-        )
+        answer = self._press(action, fields)
         # 409 is the page again, with the word that somebody else was first.
         assert answer.status_code in (200, 409), answer.text
         return answer.text
+
+    def _press(self, action: str, fields: dict[str, str]) -> requests.Response:
+        (address,) = {a for a in self._read.actions if a.rstrip("/").endswith(action)}
+        headers = {"Referer": self.url}
+        return self.session.post(urljoin(self.url, address), fields, headers=headers, timeout=20)

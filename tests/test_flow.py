@@ -173,6 +173,7 @@ def test_two_reviewers_the_second_is_told_who_was_first(stack: Stack) -> None:
     case = stack.pending(submission)
     brenda, rita = (stack.log_in(name) for name in ("brenda", "rita"))
     second = stack.case_page(rita, case)
+    stack.case_page(brenda, case).take_over()
     approve(stack, case, brenda)
     html = second.decide("approve", verdict="not_identifiable", implant=None)
     assert "Brenda" in html
