@@ -131,22 +131,24 @@ def test_typing_into_the_answer_is_not_written_over_by_a_slow_server(
     at: Callable[[Case], Page], clear_case: MakeCase
 ) -> None:
     page = at(clear_case())
-    held: list[Route] = []
+    answer = page.locator(".rx-answer")
     page.keyboard.press("1")
-    arm(page)
-    page.keyboard.press("Escape")
-    expect(page.locator("#arm-approve")).to_be_hidden()
-    page.route("**/preview/**", held.append)
-    with page.expect_request("**/preview/**"):
-        page.keyboard.press("a")
-    page.locator("#arm-approve textarea").fill("Digitado enquanto isso.")
-    page.unroute("**/preview/**")
-    with page.expect_response("**/preview/**"):
-        for route in held:
+    expect(answer.locator("textarea[name=answer-text]")).to_be_visible()
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
             route.continue_()
-    expect(page.locator("#arm-approve [data-confirm]")).to_be_enabled()
-    assert answer_in(page, "#arm-approve") == "Digitado enquanto isso."
-    expect(page.locator("#arm-approve textarea")).to_be_focused()
+        else:
+            held.append(route)
+
+    page.route("**/preview/**", hold_the_first)
+    with page.expect_request("**/preview/**"):
+        page.keyboard.press("2")
+    answer.locator("textarea[name=answer-text]").fill("Digitado enquanto isso.")
+    held[0].continue_()
+    expect(answer).to_contain_text("O texto que você editou foi feito para outra decisão.")
+    expect(answer.locator("pre").nth(1)).to_have_text("Digitado enquanto isso.")
 
 
 def test_an_edited_answer_that_no_longer_fits_is_asked_about(
