@@ -22,3 +22,11 @@ class RaioxAdminConfig(AdminConfig):
     """Django's admin with Raiox's name on it."""
 
     default_site = "raiox.admin_site.RaioxAdminSite"
+
+    def ready(self) -> None:
+        """Leave out the queue's tables: they are for machines, and nobody translates them."""
+        super().ready()
+        from django.contrib import admin
+        from procrastinate.contrib.django.models import ProcrastinateJob
+
+        admin.site.unregister(ProcrastinateJob)

@@ -73,13 +73,27 @@ def answered() -> Iterator[None]:
             thread.join(timeout=20)
 
 
+# Chromium's own words on the console are for people; this event is for programs.
+_TELL_OF_CSP = """addEventListener("securitypolicyviolation", (event) => console.error(
+  "CSP:", event.effectiveDirective, event.blockedURI, event.sourceFile, event.sample))"""
+
+
 @pytest.fixture
-def page(browser: Browser, answered: None) -> Iterator[Page]:
-    """A page in a window of Brenda's size; an error in its JavaScript fails the test."""
+def errors() -> list[str]:
+    """What goes wrong in `page`: errors of JavaScript, and what the security policy forbids."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, answered: None, errors: list[str]) -> Iterator[Page]:
+    """A page in a window of Brenda's size; whatever is among its `errors` fails the test."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="pt-BR")
+    context.add_init_script(_TELL_OF_CSP)
     opened = context.new_page()
-    errors: list[str] = []
     opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on(
+        "console", lambda message: errors.append(message.text) if "CSP:" in message.text else None
+    )
     yield opened
     context.close()
     assert errors == []

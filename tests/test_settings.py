@@ -1,6 +1,7 @@
 """Settings by mode: what is missing or unsafe explains itself before anything starts."""
 
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -66,6 +67,18 @@ def test_every_missing_secret_is_named(mode: str) -> None:
 def test_a_complete_production_passes() -> None:
     done = check("production", **complete())
     assert done.returncode == 0, done.stderr
+
+
+def test_a_production_with_tls_is_fit_for_the_internet() -> None:
+    done = run("manage.py", "check", "--deploy", mode="production", **complete(), RAIOX_TLS="on")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no issues (1 silenced)" in done.stdout, "the lists for preloading, and nothing else"
+
+
+def test_a_production_without_tls_says_what_it_lacks() -> None:
+    done = run("manage.py", "check", "--deploy", mode="production", **complete())
+    said = re.findall(r"^[^ ]+ \(([a-z_.A-Z0-9]+)\)", done.stderr, re.MULTILINE)
+    assert said == ["security.W004", "security.W008", "security.W012", "security.W016"]
 
 
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:

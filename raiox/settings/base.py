@@ -85,6 +85,7 @@ INSTALLED_APPS = [
     "rest_framework_simplejwt.token_blacklist",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "csp",
     "implants",
     "webhooks",
     "cases",
@@ -93,6 +94,8 @@ MIDDLEWARE = [
     "raiox.common.correlation.CorrelationMiddleware",
     "raiox.common.requests.RequestFactsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "raiox.headers.PermissionsPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -169,9 +172,6 @@ VECTOR_CACHE = {
 }
 if REDIS_URL:
     CACHES["vectors"] = VECTOR_CACHE
-# Without Redis the service runs as one web process with threads (raiox.checks refuses more), so
-# that local memory is shared by all requests, which is all that these two checks ask for.
-SILENCED_SYSTEM_CHECKS = [] if REDIS_URL else ["django_ratelimit.E003", "django_ratelimit.W001"]
 WEB_PROCESSES: int = env.int("WEB_PROCESSES", default=1)
 WEBHOOK_RATE: str = env.str("WEBHOOK_RATE", default="12000/m")
 WEBHOOK_RATE_UNAUTHENTICATED: str = env.str("WEBHOOK_RATE_UNAUTHENTICATED", default="30/m")
@@ -231,35 +231,13 @@ RETENTION_DAYS: int = env.int("RETENTION_DAYS", default=90)
 EXACT_SEARCH_LIMIT: int = env.int("EXACT_SEARCH_LIMIT", default=30_000)
 ENCODER_THREADS: int = env.int("ENCODER_THREADS", default=2)
 
-# --- People ---
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
-]
+# --- Language and time ---
 LANGUAGE_CODE = "pt-br"
 LANGUAGES = [("pt-br", "Português"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", default="America/Sao_Paulo")
 USE_I18N = True
 USE_TZ = True
-LOGIN_URL = "admin:login"
-
-# --- Security ---
-SECURE_SSL_REDIRECT = RAIOX_TLS
-SESSION_COOKIE_SECURE = RAIOX_TLS
-CSRF_COOKIE_SECURE = RAIOX_TLS
-SECURE_HSTS_SECONDS = 31_536_000 if RAIOX_TLS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = RAIOX_TLS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
-SESSION_COOKIE_NAME = "raiox_session"
-X_FRAME_OPTIONS = "DENY"
-FILE_UPLOAD_PERMISSIONS = 0o600
 
 # --- API ---
 REST_FRAMEWORK = {
