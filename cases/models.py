@@ -207,7 +207,11 @@ class CaseImage(models.Model):
         ordering = ["pk"]
         verbose_name = _("image of a case")
         verbose_name_plural = _("images of cases")
-        indexes = [models.Index(fields=["sha256"], name="case_images_sha256")]
+        indexes = [
+            models.Index(fields=["sha256"], name="case_images_sha256"),
+            # The queue asks which cases have one, whatever its length.
+            models.Index(fields=["case"], condition=Q(state="refused"), name="case_images_refused"),
+        ]
         constraints = [
             # An address can be longer than an index entry.
             models.UniqueConstraint("case", MD5("url"), name="case_images_case_url_unique"),

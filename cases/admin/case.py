@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from cases import claims
 from cases.admin.actions import PERMISSION, CaseActions
 from cases.admin.bulk import BulkActions
-from cases.admin.changelist import CaseList, search
+from cases.admin.changelist import CaseList, CountedPaginator, search
 from cases.admin.claiming import claim_state, claim_urls
 from cases.admin.columns import Columns
 from cases.admin.marking import marking_urls
@@ -41,6 +41,7 @@ class CaseAdmin(Columns, BulkActions, ReadOnlyAdmin):
     search_help_text = _("Dentist, patient, tooth, submission or case number")
     ordering = ("created_at", "pk")
     list_per_page = 50
+    paginator = CountedPaginator
     empty_value_display = "—"
     show_full_result_count = False
     actions = ("analyze_again", "reopen")

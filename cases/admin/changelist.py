@@ -1,16 +1,18 @@
 """The rows of the queue: cases with what their columns show, in a fixed number of queries."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import User
+from django.core.paginator import Paginator
 from django.db.models import Max, Prefetch, Q, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
-from django.utils.functional import Promise
+from django.utils.functional import Promise, cached_property
 
 from cases.admin.facets import PARAMETERS, Choice, Facet, count, facets, with_flags
 from cases.candidates import shortlists_of
-from cases.impressions import as_seen_by
+from cases.impressions import as_seen_by, looks_first
 from cases.models import Case, CaseEvent, CaseImage
 from cases.plain import plain
 from cases.waiting import is_undelivered
@@ -35,6 +37,16 @@ class Menu:
     links: list[Link]
 
 
+class CountedPaginator(Paginator):
+    """Does not count again what the filters have counted."""
+
+    @cached_property
+    def count(self) -> int:
+        """The length of the whole list."""
+        counted: int | None = getattr(self.object_list, "counted", None)
+        return super().count if counted is None else counted
+
+
 class CaseList(ChangeList):
     """Adds the filters with their counts; of each row `shortlists`, `is_undelivered`, and the
     colleague who has it open as `holder`."""
@@ -48,7 +60,9 @@ class CaseList(ChangeList):
         """The cases of the search for which every chosen filter holds."""
         self.chosen: dict[Facet, Choice | None] = {
             facet: facet.chosen(self.params.get(facet.parameter))
-            for facet in facets(is_search=bool(self.query))
+            for facet in facets(
+                is_search=bool(self.query), is_blind=looks_first(cast(User, request.user))
+            )
         }
         cases = with_flags(super().get_queryset(request, exclude_parameters))
         for choice in self.chosen.values():
@@ -60,8 +74,17 @@ class CaseList(ChangeList):
         self.last_event = CaseEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
         everything, _ = self.model_admin.get_search_results(request, self.root_queryset, self.query)
         self.counts = count(everything, self.chosen)
+        if not self.get_filters_params():
+            self.queryset.counted = self._chosen_count()
         super().get_results(request)
         self.result_list = _with_columns(list(self.result_list), request.user)
+
+    def _chosen_count(self) -> int:
+        """The cases for which every chosen filter holds, as any of the chosen links says."""
+        chosen = (
+            (facet.parameter, choice.value) for facet, choice in self.chosen.items() if choice
+        )
+        return self.counts[next(chosen)]
 
     @property
     def without_filters(self) -> str:

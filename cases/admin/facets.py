@@ -67,12 +67,15 @@ class Facet:
         return by_value.get(value or "") or by_value.get(self.default)
 
 
-def facets(*, is_search: bool) -> list[Facet]:
-    """The filters of the queue. Without a choice it shows what waits, but a search everything."""
+def facets(*, is_search: bool, is_blind: bool) -> list[Facet]:
+    """The filters of the queue. Without a choice it shows what waits, but a search everything.
+
+    A list of the cases of one word would tell the word to who `is_blind`: who looks first.
+    """
     forms = JotformForm.objects.all()
     return [
         Facet("show", _("state"), _STATES, ALL if is_search else WAITING),
-        Facet("confidence", _("confidence"), _CONFIDENCES),
+        *([] if is_blind else [Facet("confidence", _("confidence"), _CONFIDENCES)]),
         Facet("age", _("age"), _AGES),
         Facet("problem", _("problem"), _PROBLEMS, hides_empty=True),
         Facet("form", _("form"), tuple(map(_form, forms)), hides_empty=True),

@@ -320,3 +320,25 @@ def test_suggestions_are_hidden_from_who_looks_first_until_she_has(
 
     impressions.note(case.findings.get(), reviewer)
     assert "Grand Morse Helix" in browser.get(QUEUE).content.decode()
+
+
+def test_the_confidence_filter_tells_no_word_to_who_looks_first(
+    browser: Client, reviewer: User, varied: list[Case]
+) -> None:
+    everything = counts(browser, "?show=all")
+    assert "confidence" in everything
+    ReviewerPreferences.objects.create(user=reviewer, sees_suggestions_later=True)
+
+    blind = counts(browser, "?show=all&confidence=high")
+
+    assert blind == {name: menu for name, menu in everything.items() if name != "confidence"}
+    everyone = shown_in_queue(browser, {"show": "all"})
+    assert shown_in_queue(browser, {"show": "all", "confidence": "high"}) == everyone
+
+
+def test_a_list_that_the_address_narrows_further_says_its_own_length(
+    browser: Client, varied: list[Case]
+) -> None:
+    case = varied[0]
+    page = browser.get(f"{QUEUE}?show=all&submission_id={case.submission_id}").context["cl"]
+    assert page.result_count == len(page.result_list) == 1
