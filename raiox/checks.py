@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
+from sentry_sdk.utils import Dsn
 
 from raiox.common.http import HostNotAllowed, Policy, origin_of
 
@@ -137,6 +138,10 @@ _ADDRESSES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: Policy(hosts=tuple(settings.JOTFORM_FILE_HOSTS)),
         "Write host names separated by commas; one that begins with a dot stands for everything "
         "below that domain: jotform.com,.jotform.com",
+    ),
+    "SENTRY_DSN": (
+        lambda: settings.SENTRY_DSN and Dsn(settings.SENTRY_DSN),
+        "Write the DSN as Sentry's project settings show it: https://KEY@HOST/PROJECT",
     ),
     "METRICS_NETWORKS": (
         lambda: [ipaddress.ip_network(entry) for entry in settings.METRICS_NETWORKS],

@@ -82,9 +82,13 @@ class CasePage:
         *,
         verdict: str,
         implant: str | None,
+        **more: str,
     ) -> str:
-        """Give every finding the verdict, press the button of `action`; the page that follows."""
-        fields = dict(self._read.fields)
+        """Give every finding the verdict, press the button of `action`; the page that follows.
+
+        `more` are other fields of the page.
+        """
+        fields = self._read.fields | more
         for finding in self._read.findings:
             fields |= {f"{finding}-verdict": verdict, f"{finding}-pick": implant or ""}
         answer = self._press(action, fields)

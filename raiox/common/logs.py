@@ -111,8 +111,7 @@ def _extra(record: logging.LogRecord) -> Facts:
         }
     if name == "procrastinate":
         return _of_job(getattr(record, "job", None))
-    request = getattr(record, "request", None)
-    known = getattr(request, "META", {}).get(requests.ENVIRON_KEY, {})
+    known = requests.noted(getattr(record, "request", None))
     return {"status": getattr(record, "status_code", None), **known}
 
 

@@ -44,6 +44,13 @@ class RequestFactsMiddleware:
         return response
 
 
+def noted(request: Any) -> dict[str, Any]:
+    """What is told of a request outside of its turn, or while it fails."""
+    if not isinstance(request, HttpRequest):
+        return {}
+    return dict(request.META.get(ENVIRON_KEY) or {"route": route_of(request)})
+
+
 @contextmanager
 def _asked_by(request: HttpRequest) -> Iterator[None]:
     token = _current.set(request)

@@ -1,5 +1,6 @@
 """All settings. README.md lists the environment variables that are read here."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -272,6 +273,8 @@ METRICS_DIR = Path(env.str("PROMETHEUS_MULTIPROC_DIR", default=str(VAR_DIR / "me
 METRICS_NETWORKS: list[str] = env.list("METRICS_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 
 # --- Logs ---
+# A line that can't be written would be printed in full, with what is in its exception.
+logging.raiseExceptions = RAIOX_ENV == "local"
 LOG_FORMAT: str = env.str("LOG_FORMAT", default="line" if RAIOX_ENV == "local" else "json")
 LOGGING: dict[str, Any] = {
     "version": 1,
@@ -288,3 +291,13 @@ LOGGING: dict[str, Any] = {
         "django.request": {"level": "ERROR"},
     },
 }
+# Errors go to Sentry too where there is one; off by default.
+SENTRY_DSN: str = env.str("SENTRY_DSN", default="")
+if SENTRY_DSN:
+    LOGGING["handlers"]["sentry"] = {
+        "()": "raiox.common.sentry.Handler",
+        "dsn": SENTRY_DSN,
+        "environment": RAIOX_ENV,
+        "release": RAIOX_VERSION,
+    }
+    LOGGING["root"]["handlers"].append("sentry")
