@@ -123,11 +123,18 @@ class Stack:
 
     def sql(self, query: str, *args: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on the service's own database."""
+        with self._own_database() as server:
+            return list(server.execute(query, args).fetchall())
+
+    def execute(self, statements: str) -> None:
+        """Statements without an answer on the service's own database."""
+        with self._own_database() as server:
+            server.execute(statements)
+
+    def _own_database(self) -> psycopg.Connection[Any]:
         params = connection.get_connection_params()
         known = {key: params[key] for key in ("host", "port", "user") if key in params}
-        with psycopg.connect(**known, dbname=DATABASE, autocommit=True) as server:
-            cursor = server.execute(query, args)
-            return list(cursor.fetchall())
+        return psycopg.connect(**known, dbname=DATABASE, autocommit=True)
 
     @property
     def environment(self) -> dict[str, str]:

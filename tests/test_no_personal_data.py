@@ -164,28 +164,27 @@ def _not_downloaded_and_rejected(stack: Stack, session: requests.Session) -> Non
 
 
 def _refused_by_the_database(stack: Stack) -> None:
-    stack.sql(QUOTING_CASES)
+    stack.execute(QUOTING_CASES)
     _submit(stack)
     failing = (
         "SELECT 1 FROM procrastinate_jobs WHERE task_name = 'cases.open_case' AND attempts > 0"
     )
     wait_for(_rows(stack, f"{failing} AND status = 'todo'"), 30)
-    stack.sql(FORGET.format("quote_case"))
-    stack.sql(QUOTING)
+    stack.execute(FORGET.format("quote_case"))
+    stack.execute(QUOTING)
     content = {"formID": stack.sandbox.form_id, "submissionID": "9", **PERSONS}
     refused = requests.post(stack.webhook, json=content, timeout=20)
     assert refused.status_code == 500
     assert not MARKS.search(refused.text)
-    stack.sql(FORGET.format("quote_webhook"))
+    stack.execute(FORGET.format("quote_webhook"))
 
 
 def _pages_of_errors(stack: Stack, session: requests.Session, outside: Outside) -> None:
     for path in ("/admin/nada/", "/Yolanda", "/cases/Yolanda", "/admin/cases/case/Yolanda/change/"):
         found = session.get(f"{stack.url}{path}", params={"q": "Wruckwald"}, timeout=20)
         outside.pages.append(found.text)
-    found = session.get(
-        f"{stack.url}/admin/cases/case/", params={"q": "Wruckwald", "p": "x"}, timeout=20
-    )
+    # The list shows who was looked for, to her who looked: only the log counts here.
+    session.get(f"{stack.url}/admin/cases/case/", params={"q": "Wruckwald"}, timeout=20)
     requests.post(f"{stack.webhook}wrong/Yolanda", timeout=20)
     requests.post(stack.webhook, data=b"Yolanda Wruckwald", timeout=20)
     requests.post(
