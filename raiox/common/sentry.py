@@ -22,7 +22,7 @@ class Handler(logging.Handler):
 
     def __init__(self, dsn: str, environment: str, release: str) -> None:
         super().__init__(logging.ERROR)
-        self._options = {"dsn": dsn, "environment": environment, "release": release}
+        self._options: Facts = {"dsn": dsn, "environment": environment, "release": release}
         self._client: sentry_sdk.Client | None = None
         self._process = 0
 
