@@ -11,6 +11,8 @@ from django.urls import path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from raiox.login.lockout import LogInForm
+
 
 class _Autocomplete(AutocompleteJsonView):
     """Marks what is demo in the lists one chooses from, too."""
@@ -30,6 +32,7 @@ class RaioxAdminSite(admin.AdminSite):
     site_title = _("Raiox AI")
     index_title = _("Overview")
     site_url = None
+    login_form = LogInForm
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add the active encoder's name and the demo flag to what each page can show."""
@@ -60,12 +63,15 @@ class RaioxAdminSite(admin.AdminSite):
         from cases.admin.preferences import preferences
         from cases.admin.quality import quality
         from raiox.admin_help import help_page
+        from raiox.login.views import code_page, second_factor_page
 
         return [
             path("quality/", self.admin_view(quality), name="quality"),
             path("deliveries/<int:form_id>/", self.admin_view(deliveries), name="deliveries"),
             path("preferences/", self.admin_view(preferences), name="preferences"),
             path("merge-implants/", self.admin_view(merge_implants), name="merge_implants"),
+            path("second-factor/", self.admin_view(second_factor_page), name="second_factor"),
+            path("second-factor/code/", self.admin_view(code_page), name="second_factor_code"),
             path("help/", self.admin_view(help_page), name="help"),
             path("help/<slug:page>/", self.admin_view(help_page), name="help"),
             *super().get_urls(),

@@ -24,9 +24,11 @@ class RaioxAdminConfig(AdminConfig):
     default_site = "raiox.admin_site.RaioxAdminSite"
 
     def ready(self) -> None:
-        """Leave out the queue's tables: they are for machines, and nobody translates them."""
+        """Leave out the queue's tables, which nobody translates, and people's secrets."""
         super().ready()
         from django.contrib import admin
+        from django_otp.plugins.otp_static.models import StaticDevice
+        from django_otp.plugins.otp_totp.models import TOTPDevice
         from procrastinate.contrib.django.models import ProcrastinateJob
 
-        admin.site.unregister(ProcrastinateJob)
+        admin.site.unregister([ProcrastinateJob, TOTPDevice, StaticDevice])

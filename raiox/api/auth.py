@@ -1,12 +1,14 @@
 """Log-in for programs: JSON Web Tokens that say what their owner may do."""
 
-from typing import Any
+from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail, Throttled
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -19,9 +21,10 @@ from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.views import TokenViewBase
 
-from raiox.common.api.errors import documented
+from raiox.common.api.errors import ApiError, documented
 from raiox.common.api.scopes import CLAIM, scopes_of
 from raiox.common.api.views import OpenMixin
+from raiox.login import lockout, second_factor
 
 
 def _with_scopes(access: str) -> str:
@@ -32,16 +35,53 @@ def _with_scopes(access: str) -> str:
     return str(token)
 
 
+def _ask_second_factor(user: User, otp: str) -> None:
+    """Raise unless the second factor is right, or neither there nor required."""
+    if not second_factor.is_enrolled(user):
+        if second_factor.is_required(user):
+            text = _("This account needs a second factor: set it up in the admin first.")
+            raise ApiError(403, "second_factor_missing", text)
+        return
+    if not otp:
+        raise ApiError(401, "otp_required", _("Send the code of your second factor as “otp”."))
+    if second_factor.check(user, otp.strip().lower()) is None:
+        raise ApiError(401, "otp_invalid", _("The code is not right, or it was used already."))
+
+
+def _locked_out() -> Throttled:
+    wait = settings.AXES_COOLOFF_TIME.total_seconds()
+    refusal = Throttled(wait=wait, detail=lockout.explain(), code="locked_out")
+    refusal.detail = ErrorDetail(lockout.explain(), "locked_out")  # without its English addition
+    return refusal
+
+
 class LogInSerializer(TokenObtainPairSerializer):
     """User name and password for a pair of tokens."""
 
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField(read_only=True)
-    default_error_messages = {"no_active_account": _("No account with this name and password.")}
+    otp = serializers.CharField(
+        write_only=True,
+        required=False,
+        max_length=16,
+        help_text="A code of the second factor, for people who have enrolled one.",
+    )
+    default_error_messages = {
+        "no_active_account": gettext_lazy("No account with this name and password.")
+    }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         """Check the password and answer the pair; only the short-lived token carries scopes."""
-        tokens = super().validate(attrs)
+        otp = attrs.pop("otp", "")
+        try:
+            tokens = super().validate(attrs)
+        except AuthenticationFailed:
+            if lockout.is_locked_out(self.context["request"]):
+                raise _locked_out() from None
+            raise
+        user = cast(User, self.user)
+        lockout.forget(self.context["request"], user.username)
+        _ask_second_factor(user, otp)
         return {**tokens, "access": _with_scopes(tokens["access"])}
 
 
@@ -73,7 +113,9 @@ class LogInView(OpenMixin, TokenViewBase):
 
     serializer_class = LogInSerializer
 
-    @extend_schema(responses={200: LogInSerializer, **documented(400, 401, 411, 413, 415)})
+    @extend_schema(
+        responses={200: LogInSerializer, **documented(400, 401, 403, 411, 413, 415, 429)}
+    )
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Log in: the access token goes into the header `Authorization: Bearer <token>`."""
         return super().post(request, *args, **kwargs)

@@ -87,6 +87,10 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "implants",
     "webhooks",
     "cases",
@@ -103,9 +107,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "raiox.login.sessions.SessionLimitsMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "raiox.login.middleware.SecondFactorMiddleware",
     "cases.languages.PreferredLanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "raiox.urls"
 WSGI_APPLICATION = "raiox.wsgi.application"

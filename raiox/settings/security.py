@@ -5,7 +5,8 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from raiox.settings.base import PUBLIC_URL, RAIOX_TLS, TRUSTED_PROXIES
+from raiox.settings.base import IS_DEVELOPMENT, PUBLIC_URL, RAIOX_TLS, TRUSTED_PROXIES
+from raiox.settings.environment import env
 
 # --- Passwords ---
 AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
@@ -18,9 +19,37 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     )
 ]
 LOGIN_URL = "admin:login"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first: it stops who is locked out
+    "django.contrib.auth.backends.ModelBackend",
+]
+
+# --- Wrong passwords (raiox.login.lockout) ---
+AXES_FAILURE_LIMIT: int = env.int("LOGIN_FAILURES", default=10)
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# Trying while locked out does not make it longer.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "raiox.common.client_address.client_address"
+AXES_LOCKOUT_CALLABLE = "raiox.login.lockout.answer"
+AXES_CLIENT_STR_CALLABLE = "raiox.login.lockout.client_for_logs"
+# Kept is what counts wrong passwords, until a log-in after its time, and nothing else.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_SENSITIVE_PARAMETERS = ["username", "otp", "csrfmiddlewaretoken", "next"]
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
+
+# --- Second factor (raiox.login.second_factor): superusers | staff | off ---
+REQUIRE_SECOND_FACTOR: str = env.str(
+    "REQUIRE_SECOND_FACTOR", default="off" if IS_DEVELOPMENT else "superusers"
+)
+OTP_TOTP_ISSUER = "Raiox AI"
 
 # --- Sessions: they end with a working day, and after a break that is longer than a lunch ---
 SESSION_COOKIE_NAME = "raiox_session"
+SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=12) * 3600
+SESSION_IDLE_MINUTES: int = env.int("SESSION_IDLE_MINUTES", default=120)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"  # A link in an e-mail finds its reader still logged in.
 SESSION_COOKIE_SECURE = RAIOX_TLS

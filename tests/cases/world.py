@@ -50,6 +50,7 @@ class World:
             "quality": "/admin/quality/",
             "preferences": "/admin/preferences/",
             "help": "/admin/help/curator/",
+            "second_factor": "/admin/second-factor/",
             "password_change": "/admin/password_change/",
             "password_change_done": "/admin/password_change/done/",
             "app_list": "/admin/cases/",

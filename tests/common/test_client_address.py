@@ -25,7 +25,10 @@ def test_client_address_ignores_what_strangers_claim(settings: Any) -> None:
         ("1.2.3.4, 198.51.100.7", "198.51.100.7"),
         ("198.51.100.7, 10.0.0.2", "198.51.100.7"),
         ("", "10.0.0.1"),
-        ("nonsense", "nonsense"),
+        ("nonsense", "10.0.0.1"),
+        ("198.51.100.7, nonsense", "10.0.0.1"),
+        ("198.51.100.7, 10.0.0.300", "10.0.0.1"),
+        ("198.51.100.7, ::ffff:10.0.0.2", "198.51.100.7"),
     ],
 )
 def test_client_address_goes_back_as_far_as_our_proxies_wrote(

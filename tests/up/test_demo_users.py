@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
 
 from raiox.up.demo_users import ensure_demo_users, passwords
 
@@ -23,7 +24,7 @@ def test_demo_users_log_in_with_the_passwords_of_the_file(path: Path) -> None:
     logins = ensure_demo_users(path)
     assert set(logins) == {"brenda", "curadora", "admin"}
     for name, password in logins.items():
-        assert authenticate(username=name, password=password)
+        assert authenticate(HttpRequest(), username=name, password=password)
 
 
 def test_demo_users_have_the_rights_of_their_role_only(path: Path) -> None:
@@ -52,14 +53,14 @@ def test_password_that_was_changed_is_set_back(path: Path) -> None:
     brenda.set_password("another")
     brenda.save()
     ensure_demo_users(path)
-    assert authenticate(username="brenda", password=password)
+    assert authenticate(HttpRequest(), username="brenda", password=password)
 
 
 def test_new_database_gets_the_passwords_that_are_there(path: Path) -> None:
     logins = ensure_demo_users(path)
     User.objects.all().delete()
     assert ensure_demo_users(path) == logins
-    assert authenticate(username="admin", password=logins["admin"])
+    assert authenticate(HttpRequest(), username="admin", password=logins["admin"])
 
 
 def test_installations_have_different_passwords_that_only_their_owner_reads(path: Path) -> None:
