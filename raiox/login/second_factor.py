@@ -1,6 +1,6 @@
 """The second factor: a code from an app on the telephone, and recovery codes for its loss."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -11,7 +11,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 RECOVERY_CODES: Final = 10
-Device = TOTPDevice | StaticDevice
+Device: TypeAlias = TOTPDevice | StaticDevice
 
 
 def is_enrolled(user: User) -> bool:
