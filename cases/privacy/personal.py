@@ -30,7 +30,7 @@ PERSONAL: Final[dict[type[models.Model], dict[str, object]]] = {
 
 HARMLESS: Final[dict[type[models.Model], frozenset[str]]] = {
     # Ids of Jotform, teeth, and what the service itself wrote.
-    Case: frozenset({"submission_id", "tooth", "correlation_id"}),
+    Case: frozenset({"submission_id", "tooth", "confidence", "correlation_id"}),
     Finding: frozenset({"tooth"}),
     InboundEvent: frozenset({"form_id", "submission_id", "digest", "reason", "correlation_id"}),
 }

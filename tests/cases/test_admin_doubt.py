@@ -106,7 +106,7 @@ def test_out_of_the_catalogue_comes_before_the_candidates_which_stand_back(
 
 def test_a_finding_without_candidates_has_no_word(browser: Client, make_case: MakeCase) -> None:
     page = html_of(browser, make_case())
-    assert "rx-word" not in page and "rx-outside" not in page
+    assert 'class="rx-word"' not in page and "rx-outside" not in page
 
 
 @pytest.mark.parametrize("concern", Concern)

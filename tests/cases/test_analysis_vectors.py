@@ -143,7 +143,7 @@ def test_an_encoder_that_is_replaced_meanwhile_is_asked_again_later(
     def replaced(*_: Any, **__: Any) -> Any:
         raise EncoderReplaced
 
-    monkeypatch.setattr(analysis, "identify", replaced)
+    monkeypatch.setattr(searching, "identify", replaced)
     with pytest.raises(searching.TryAgain):
         analysis.analyze_case(case.pk, is_last_attempt=False)
     assert not Search.objects.exists()
