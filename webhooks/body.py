@@ -9,13 +9,15 @@ from io import BytesIO
 from typing import Any
 
 from django.http import HttpRequest
-from multipart import MultipartError, MultipartParser, parse_options_header
+from multipart import MultipartError, MultipartParser, MultipartPart, parse_options_header
 
 from webhooks.models import InboundEvent
 
 _MAX_PARTS = 256
 # Deeper than any answer of Jotform's, and far from where recursion over the content ends.
 _MAX_DEPTH = 64
+# Codecs that are known, and as quick as their input is long: punycode, for one, is not.
+_CHARSETS = frozenset({"utf8", "utf-8", "us-ascii", "ascii", "iso-8859-1", "windows-1252"})
 Kind = InboundEvent.Kind
 
 
@@ -76,9 +78,15 @@ def _multipart(body: bytes, boundary: str) -> dict[str, str]:
         spool_limit=len(body) + 1,
     )
     try:
-        return {part.name: part.value for part in parser if not part.filename}
+        return {part.name: _decoded(part) for part in parser if not part.filename}
     except (MultipartError, UnicodeDecodeError) as error:
         raise MalformedBody("broken multipart") from error
+
+
+def _decoded(part: MultipartPart) -> str:
+    if part.charset.lower() not in _CHARSETS:
+        raise MalformedBody("unknown charset")
+    return str(part.value)
 
 
 def _urlencoded(body: bytes) -> dict[str, str]:
@@ -96,12 +104,12 @@ def _json(body: bytes | str) -> Any:
         content = json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise MalformedBody("broken JSON") from error
-    if _is_too_deep(content):
+    if is_too_deep(content):
         raise MalformedBody("JSON nested too deeply")
     return content
 
 
-def _is_too_deep(content: Any) -> bool:
+def is_too_deep(content: Any) -> bool:
     """Whether more than `_MAX_DEPTH` containers lie in one another; by levels, not by recursion."""
     level = [content]
     for _ in range(_MAX_DEPTH):

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from webhooks.body import is_too_deep
 from webhooks.errors import (
     Call,
     JotformError,
@@ -45,10 +46,12 @@ class Envelope:
 
     @cached_property
     def fields(self) -> dict[str, Any] | None:
-        """The envelope as a dict; None when the body is something else."""
+        """The envelope as a dict; None when the body is something else, or nested beyond reading."""
         try:
             found = json.loads(self.raw)
         except (ValueError, RecursionError):
+            return None
+        if is_too_deep(found):
             return None
         return found if isinstance(found, dict) and "responseCode" in found else None
 

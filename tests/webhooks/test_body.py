@@ -136,3 +136,25 @@ def test_parse_body_removes_what_the_database_refuses() -> None:
     raw = b'{"image_url": "a\\u0000b", "metadata": ["\\ud800"]}'
     body = parse_body("application/json", raw)
     assert body.payload == {"image_url": "ab", "metadata": ["?"]}
+
+
+def with_charset(charset: str, value: bytes) -> bytes:
+    head = (
+        f'Content-Disposition: form-data; name="a"\r\nContent-Type: text/plain; charset={charset}'
+    )
+    return b"--b\r\n" + head.encode() + b"\r\n\r\n" + value + b"\r\n--b--\r\n"
+
+
+@pytest.mark.parametrize("charset", ["foo", "hex", "a\0b", "punycode", "idna", "unicode_escape"])
+def test_parse_body_refuses_a_part_in_a_charset_that_forms_do_not_use(charset: str) -> None:
+    with pytest.raises(MalformedBody, match="charset"):
+        parse_body("multipart/form-data; boundary=b", with_charset(charset, b"x"))
+
+
+@pytest.mark.parametrize(
+    ("charset", "value"),
+    [("utf-8", "São".encode()), ("UTF8", "São".encode()), ("ISO-8859-1", "São".encode("latin-1"))],
+)
+def test_parse_body_reads_the_charsets_of_forms(charset: str, value: bytes) -> None:
+    body = parse_body("multipart/form-data; boundary=b", with_charset(charset, value))
+    assert body.payload["a"] == "São"

@@ -3,6 +3,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -247,6 +248,9 @@ def test_list_submissions_ends_when_a_server_repeats_its_page(
     assert len(list(client.list_submissions("1", created_after=after))) == 200
 
 
+NESTED: Any = reduce(lambda inner, _: [inner], range(500), "deep")
+
+
 def close(connection: Any) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{")
 
@@ -266,6 +270,7 @@ def close(connection: Any) -> None:
         answer(b""),
         answer(b"\xff\xfe"),
         answer(b"[" * 100_000),
+        envelope({**SUBMISSION, "answers": {"3": {"answer": NESTED}}}),
         envelope(""),
         envelope({}),
         envelope({**SUBMISSION, "answers": "x"}),
