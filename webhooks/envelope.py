@@ -46,7 +46,7 @@ class Envelope:
 
     @cached_property
     def fields(self) -> dict[str, Any] | None:
-        """The envelope as a dict; None when the body is something else, or nested beyond reading."""
+        """The envelope as a dict; None when it is something else, or nested beyond reading."""
         try:
             found = json.loads(self.raw)
         except (ValueError, RecursionError):
