@@ -1,9 +1,10 @@
-"""Readers of formats that Pillow doesn't know: HEIC, DICOM, PDF.
+"""Readers of films: what Pillow knows (`pictures`), and HEIC, DICOM and PDF.
 
-Each of them is a large parser of strangers' bytes, so none runs in the process that serves:
-`apart` starts one of its own with little memory, little time and no secrets, which reads the file,
-writes the pixels and ends. What else a file says, a patient's name in a DICOM for one, never
-leaves that process. Nothing here knows Django: the other process would pay for it.
+Each of them is a large parser of strangers' bytes, so the process that serves reads only what is
+`plain` of a JPEG or PNG. For all else `apart` starts one of its own with little memory, little time
+and no secrets, which reads the file, writes the pixels and ends. What else a file says, a patient's
+name in a DICOM for one, never leaves that process. Nothing here knows Django: the other process
+would pay for it.
 """
 
 from typing import Final

@@ -3,16 +3,28 @@
 import json
 import math
 import resource
+import signal
 import sys
 import time
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO, Final
+
+from PIL import Image
 
 from implants.formats import Unreadable
 from implants.formats.colour import hue_variation
 
-_READERS: Final = {"HEIC": "heic", "DICOM": "dicom", "PDF": "pdf"}
-_MEMORY: Final = 1024**3
+_READERS: Final = {
+    **dict.fromkeys(("JPEG", "PNG", "WEBP", "TIFF"), "pictures"),
+    "HEIC": "heic",
+    "DICOM": "dicom",
+    "PDF": "pdf",
+}
+_MEMORY: Final = 400 * 1024**2
+"""On top of what the interpreter and the reader hold: below 500 MB together."""
+_UNKNOWN_MAPPED: Final = 600 * 1024**2
 _CPU_SECONDS: Final = 2
 
 
@@ -21,16 +33,20 @@ def main(kind: str, source: BinaryIO, target: BinaryIO) -> None:
     reader = import_module(f"implants.formats.{_READERS[kind]}")
     _limit()
     try:
-        image = reader.read(source.read())
-        head: dict[str, object] = {"colour": hue_variation(image)}
+        image, colour = _film(reader, source.read())
     except Unreadable as error:
         return _write(target, {"error": error.code})
     except MemoryError:
         return _write(target, {"error": "too_large"})
-    _write(target, head)
+    _write(target, {"colour": colour})
     gray = image if image.mode == "I;16" else image.convert("L")
     gray.save(target, "PPM")
     return None
+
+
+def _film(reader: ModuleType, data: bytes) -> tuple[Image.Image, float]:
+    read: Image.Image | tuple[Image.Image, float] = reader.read(data)
+    return read if isinstance(read, tuple) else (read, hue_variation(read))
 
 
 def _write(target: BinaryIO, head: dict[str, object]) -> None:
@@ -42,11 +58,22 @@ def _limit() -> None:
 
     Set after the imports: where nothing is compiled yet, those alone take seconds.
     """
+    memory = _mapped() + _MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     seconds = math.ceil(time.process_time()) + _CPU_SECONDS
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    signal.setitimer(signal.ITIMER_PROF, _CPU_SECONDS)  # the kernel's limit counts whole seconds
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _mapped() -> int:
+    """Bytes of address space in use: libraries take far more of it than of memory."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+    except OSError:
+        return _UNKNOWN_MAPPED
+    return pages * resource.getpagesize()
 
 
 if __name__ == "__main__":

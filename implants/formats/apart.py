@@ -31,7 +31,7 @@ class Pixels:
 
 
 def read_apart(kind: str, data: bytes) -> Pixels:
-    """The first picture of a "HEIC", "DICOM" or "PDF"; raises `Unreadable`.
+    """The first picture of a file of this kind; raises `Unreadable`.
 
     A file that takes too much memory is `too_large`, one that takes too long `unsupported_format`
     (as another format it can be read), one that brings the reader down `not_an_image`. Raises
@@ -48,7 +48,7 @@ def read_apart(kind: str, data: bytes) -> Pixels:
         _waiting.release()
     if done.returncode == -signal.SIGKILL:
         raise Busy  # the system was short of memory
-    if done.returncode == -signal.SIGXCPU:
+    if done.returncode in (-signal.SIGXCPU, -signal.SIGPROF):
         raise Unreadable("unsupported_format")
     if done.returncode != 0:
         raise Unreadable("not_an_image")
@@ -69,7 +69,7 @@ def _run(kind: str, data: bytes) -> subprocess.CompletedProcess[bytes]:
 
 def _environment() -> dict[str, str]:
     """No setting of the service, so no secret, goes to the parser of a stranger's file."""
-    return {"PYTHONPATH": str(_ROOT)}
+    return {"PYTHONPATH": str(_ROOT), "OPENBLAS_NUM_THREADS": "1"}
 
 
 def _parse(output: bytes) -> Pixels:
