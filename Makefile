@@ -1,7 +1,7 @@
 # `make` alone tells what there is. Everything happens in .venv; only Python 3.11+ is needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint test-ml clip pins licences sbom
+.PHONY: help run test test-faults lint test-ml clip pins licences sbom
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -21,7 +21,7 @@ FIND_PYTHON := for python in $(PYTHON) python3.14 python3.13 python3.12 python3.
 	"python3-venv). Set PYTHON=/path/to/python3 if it is not in the PATH." >&2; exit 1; }
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/base.stamp  ## Start everything on this machine (PORT=8000); Ctrl-C stops it
 	@exec $(PY) manage.py up
@@ -30,6 +30,9 @@ test: .venv/dev.stamp  ## Run all the tests, with coverage
 	@$(PY) -m tests.chromium
 	@$(PY) -m tests.redis_server
 	@$(PY) -m pytest --cov --cov-fail-under=90
+
+test-faults: .venv/dev.stamp  ## Kill processes, database, storage and Jotform in the middle of 200 cases
+	@$(PY) -m pytest tests/faults
 
 lint: .venv/dev.stamp  ## Check style, types, import directions and migrations
 	@$(PY) -m ruff check .

@@ -30,15 +30,21 @@ from webhooks.downloads import download_file, source_from_settings
 logger = logging.getLogger(__name__)
 _UNSEEN = (Case.State.RECEIVED, Case.State.ANALYZING)
 _OPEN = (*_UNSEEN, Case.State.PENDING)
+_OVER = (CaseEvent.Kind.ANALYZED, CaseEvent.Kind.ANALYSIS_FAILED)
+_ASKED = (CaseEvent.Kind.ANALYSIS_REQUESTED, CaseEvent.Kind.ANALYSIS_STARTED)
 
 
 @stage("total")
-def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
+def analyze_case(case_id: int, *, is_last_attempt: bool, is_repeated: bool = False) -> None:
     """Analyse the open case `case_id` with the active encoder; every search is a new row.
+
+    `is_repeated`: an earlier attempt may have ended the analysis and died before it could say so.
 
     Raises `TryAgain` for passing trouble while attempts are left. Any other exception is a fault
     of ours: raised while attempts are left, and after the last one the case waits for Brenda.
     """
+    if is_repeated and _is_over(case_id):
+        return
     case = _begin(case_id)
     if case is None:
         return
@@ -60,8 +66,14 @@ def analyze_case(case_id: int, *, is_last_attempt: bool) -> None:
 def give_up(case_id: int) -> None:
     """End the analysis without an answer: repeated attempts did not come back."""
     case = Case.objects.filter(pk=case_id, state__in=_OPEN).first()
-    if case is not None:
+    if case is not None and not _is_over(case_id):
         _end_with(case, Case.Problem.ANALYSIS_FAILED, "the worker died in each attempt")
+
+
+def _is_over(case_id: int) -> bool:
+    """Whether the last analysis that was begun or asked for has ended."""
+    about = CaseEvent.objects.filter(case=case_id, kind__in=[*_OVER, *_ASKED]).order_by("-pk")
+    return about.values_list("kind", flat=True).first() in _OVER
 
 
 def _begin(case_id: int) -> Case | None:

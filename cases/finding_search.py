@@ -37,14 +37,17 @@ class SearchState:
         return self.since is not None
 
 
-def search_finding(finding_id: int, *, is_last_attempt: bool) -> None:
+def search_finding(finding_id: int, *, is_last_attempt: bool, is_repeated: bool = False) -> None:
     """Search for one implant of a waiting case with the active encoder, as new rows.
 
-    What was decided, removed or marked anew meanwhile is left alone. Any exception is raised while
-    attempts are left; after the last one the finding says that its search failed.
+    What was decided, removed or marked anew meanwhile is left alone, and so is what an earlier
+    attempt has found (`is_repeated`: it may have died before it could say so). Any exception is
+    raised while attempts are left; after the last one the finding says that its search failed.
     """
     finding = Finding.objects.select_related("case").filter(pk=finding_id).first()
     if finding is None or finding.case.state != Case.State.PENDING:
+        return
+    if is_repeated and not search_states(finding.case).get(finding_id, SearchState()).is_searching:
         return
     try:
         _finish(finding, *ask(finding.case, [finding]))

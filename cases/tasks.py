@@ -57,7 +57,8 @@ def analyze_case(context: JobContext, *, case_id: int, correlation_id: str = "")
         if context.job.attempts > (_ANALYSIS.max_attempts or 0):
             analysis.give_up(case_id)
         else:
-            analysis.analyze_case(case_id, is_last_attempt=_is_last(context, _ANALYSIS))
+            last, repeated = _is_last(context, _ANALYSIS), context.job.attempts > 0
+            analysis.analyze_case(case_id, is_last_attempt=last, is_repeated=repeated)
 
 
 @app.task(name="cases.search_finding", pass_context=True, retry=_ANALYSIS)
@@ -67,8 +68,8 @@ def search_finding(context: JobContext, *, finding_id: int, correlation_id: str 
         if context.job.attempts > (_ANALYSIS.max_attempts or 0):
             finding_search.give_up(finding_id)
         else:
-            last = _is_last(context, _ANALYSIS)
-            finding_search.search_finding(finding_id, is_last_attempt=last)
+            last, repeated = _is_last(context, _ANALYSIS), context.job.attempts > 0
+            finding_search.search_finding(finding_id, is_last_attempt=last, is_repeated=repeated)
 
 
 @app.task(name="cases.deliver", retry=_DELIVERY)

@@ -103,6 +103,11 @@ class Stack:
                 (folder / f"{name}_{number:02}.png").write_bytes(film(system, view))
         return root
 
+    @property
+    def sample_names(self) -> list[str]:
+        """The films that the sandbox's form offers."""
+        return sorted(path.name for path in self.samples.iterdir())
+
     def _write_samples(self) -> None:
         """Films that the sandbox's form offers: other pictures than the catalogue's."""
         self.samples.mkdir()
@@ -111,10 +116,14 @@ class Stack:
 
     # The database
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """Host, port and user of the database server: the one of all tests."""
+        params = connection.get_connection_params()
+        return {key: params[key] for key in ("host", "port", "user") if key in params}
+
     def _server(self) -> psycopg.Connection[Any]:
-        params = {**connection.get_connection_params(), "dbname": "postgres"}
-        known = {key: params[key] for key in ("host", "port", "user", "dbname") if key in params}
-        return psycopg.connect(**known, autocommit=True)
+        return psycopg.connect(**self.place, dbname="postgres", autocommit=True)
 
     def _create_database(self) -> None:
         with self._server() as server:
@@ -132,16 +141,14 @@ class Stack:
             server.execute(statements)
 
     def _own_database(self) -> psycopg.Connection[Any]:
-        params = connection.get_connection_params()
-        known = {key: params[key] for key in ("host", "port", "user") if key in params}
-        return psycopg.connect(**known, dbname=DATABASE, autocommit=True)
+        return psycopg.connect(**self.place, dbname=DATABASE, autocommit=True)
 
     @property
     def environment(self) -> dict[str, str]:
         """What the product's processes see."""
-        params = connection.get_connection_params()
-        place = f"postgresql://{params['user']}@/{DATABASE}?host={params['host']}"
-        place += f"&port={params['port']}" if params.get("port") else ""
+        server = self.place
+        place = f"postgresql://{server['user']}@/{DATABASE}?host={server['host']}"
+        place += f"&port={server['port']}" if server.get("port") else ""
         return {
             **os.environ,
             "RAIOX_ENV": "test",
@@ -174,11 +181,15 @@ class Stack:
         return done.stdout
 
     def start_web(self) -> None:
-        """gunicorn, as the service runs it; waits until it answers."""
+        """Waits until it answers."""
+        self.launch_web()
+        wait_for(self._answers, 60)
+
+    def launch_web(self) -> None:
+        """gunicorn, as the service runs it."""
         bind = self.url.removeprefix("http://")
         command = ["-m", "gunicorn", "raiox.wsgi:application", "--bind", bind]
         self._start("web", [*command, "--worker-class", "gthread", "--threads", "8"])
-        wait_for(self._answers, 60)
 
     def start_worker(self) -> None:
         """One worker; it may take a moment until it takes jobs."""

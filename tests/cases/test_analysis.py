@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.storage import default_storage
 from PIL import ExifTags, Image, PngImagePlugin
 
-from cases import analysis, searching
+from cases import analysis, review, searching
 from cases.models import Case, CaseImage, Finding, Search
 from cases.tasks import analyze_case as analyze_task
 from implants.demo.catalogue import encode_png
@@ -328,3 +329,29 @@ def test_a_job_that_ends_every_worker_is_given_up(make_case: Callable[..., Case]
     analyze_task.func(context, case_id=case.pk)
     case.refresh_from_db()
     assert (case.state, case.problem) == ("pending", "analysis_failed")
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize("attempts", [1, 4])
+def test_a_job_whose_worker_died_at_its_very_end_finds_nothing_to_do(
+    analyze: Analyze, film: bytes, attempts: int
+) -> None:
+    """The analysis was written, and the queue was not told any more."""
+    case = analyze({"a.png": film})
+    context: Any = Context(attempts)
+    analyze_task.func(context, case_id=case.pk)
+    assert Search.objects.count() == 1
+    case.refresh_from_db()
+    assert (case.state, case.problem) == ("pending", "")
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_job_whose_worker_died_in_the_middle_is_done_again(
+    analyze: Analyze, film: bytes, brenda: User
+) -> None:
+    """Also on a case that waits already: its reviewer asked for a new analysis."""
+    case = analyze({"a.png": film})
+    review.request_analysis(case, brenda)
+    context: Any = Context(attempts=1)
+    analyze_task.func(context, case_id=case.pk)
+    assert Search.objects.count() == 2

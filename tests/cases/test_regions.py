@@ -164,6 +164,26 @@ def test_the_search_for_one_leaves_the_others_as_they_are(browser: Client, film_
     assert "data-finding" in html and html.count('class="rx-card-radio"') == 3
 
 
+def test_a_search_whose_worker_died_at_its_very_end_is_not_done_again(
+    browser: Client, film_case: Case
+) -> None:
+    """It was written, and the queue was not told any more."""
+    finding = film_case.findings.get()
+    move(browser, finding)
+    for repeated in (False, True):
+        search_finding(finding.pk, is_last_attempt=True, is_repeated=repeated)
+    assert finding.searches.count() == 1
+
+
+def test_a_search_whose_worker_died_in_the_middle_is_done_again(
+    browser: Client, film_case: Case
+) -> None:
+    finding = film_case.findings.get()
+    move(browser, finding)
+    search_finding(finding.pk, is_last_attempt=True, is_repeated=True)
+    assert finding.searches.count() == 1
+
+
 def test_the_earlier_search_stays_in_the_timeline_with_its_first_candidate(
     browser: Client, film_case: Case
 ) -> None:
