@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 import requests
@@ -63,7 +63,7 @@ class Stack:
     def webhook(self) -> str:
         return f"{self.url}/webhook/{self.token}"
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> Self:
         try:
             self._start_all()
         except BaseException:
