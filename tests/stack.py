@@ -162,7 +162,8 @@ class Stack:
             "DOWNLOAD_EXTRA_ORIGINS": f"{self.sandbox.url},{self.sandbox.other_origin}",
             "DELIVERY_GRACE_SECONDS": "0",
             "DELIVERY_RETRY_SECONDS": "1",
-            "WORKER_STALLED_SECONDS": "2",
+            # Long enough that a worker on a busy machine is not taken for dead.
+            "WORKER_STALLED_SECONDS": "6",
             # Tests that want a sweep ask for it: this one would come at some quarter of an hour.
             "JOTFORM_SWEEP_MINUTES": "0",
             **self.more_environment,
