@@ -45,6 +45,8 @@ def test_check_allows_listed_hosts_over_https(url: str) -> None:
     [
         "http://www.jotform.com/a.png",
         "ftp://www.jotform.com/a.png",
+        "gopher://www.jotform.com/a.png",
+        "data:image/png;base64,AAAA",
         "file:///etc/passwd",
         "//www.jotform.com/a.png",
         "/uploads/a.png",

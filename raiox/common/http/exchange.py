@@ -7,6 +7,7 @@ time-out counted per read.
 """
 
 import http.client
+import re
 import socket
 import ssl
 import time
@@ -108,7 +109,10 @@ def exchange(
 def _headers(response: http.client.HTTPResponse, host: str) -> dict[str, str]:
     """By lower-case name. Headers two readers could read differently are refused."""
     message = response.headers
-    if message.defects or len(set(message.get_all("content-length", []))) > 1:
+    lengths = {value.strip() for value in message.get_all("content-length", [])}
+    framing = {value.strip().lower() for value in message.get_all("transfer-encoding", [])}
+    odd = len(lengths) > 1 or not all(re.fullmatch("[0-9]+", value) for value in lengths)
+    if message.defects or odd or framing - {"chunked"}:
         raise DownloadFailed(f"{host}: the headers of the answer are broken", transient=True)
     return {name.lower(): value for name, value in message.items()}
 
