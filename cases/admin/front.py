@@ -51,7 +51,7 @@ def front_context(request: HttpRequest) -> dict[str, Any]:
     return {
         **(_cases() if sees_cases else {}),
         **(_catalogue() if sees_catalogue else {}),
-        "may_pause": user.has_perm("cases.decide_case"),
+        "may_decide": user.has_perm("cases.decide_case"),
         "is_calm": sees_cases and not user.is_superuser,
     }
 

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from implants.admin.chosen import chosen_ids
+from implants.admin.chosen import back_to, chosen_ids
 from implants.batch import Change, batch_mark, changes_of, write
 from implants.forms import ImplantForm
 
@@ -95,7 +95,7 @@ class BatchMixin:
         count = len({change.row.pk for change in changes})
         text = ngettext("%(count)d row was changed.", "%(count)d rows were changed.", count)
         messages.success(request, text % {"count": count})
-        return redirect(self._list_address())
+        return redirect(self._way_back(request))
 
     def _confirm_batch(
         self, request: HttpRequest, ids: list[int], form: forms.ModelForm, chosen: list[str],
@@ -135,6 +135,7 @@ class BatchMixin:
                 "title": _("Edit several at once"),
                 "opts": self.opts,  # type: ignore[attr-defined]
                 "list_address": self._list_address(),
+                "next": self._way_back(request),
                 "batch_address": reverse(f"admin:implants_{self.opts.model_name}_batch"),  # type: ignore[attr-defined]
                 "ids": ",".join(map(str, ids)),
                 "step": step,
@@ -143,6 +144,10 @@ class BatchMixin:
                 **context,
             },
         )
+
+    def _way_back(self, request: HttpRequest) -> str:
+        """The list, or the gallery in which the rows were chosen."""
+        return back_to(request, f"admin:implants_{self.opts.model_name}_changelist")  # type: ignore[attr-defined]
 
     def _list_address(self) -> str:
         return reverse(f"admin:implants_{self.opts.model_name}_changelist")  # type: ignore[attr-defined]

@@ -256,7 +256,11 @@ def test_who_may_not_decide_may_not_pause(form: JotformForm) -> None:
 # Who sees what
 
 
-def test_each_person_sees_what_she_may(form: JotformForm, encoder_row: Encoder) -> None:
+def test_each_person_sees_what_she_may(
+    form: JotformForm, encoder_row: Encoder, make_case: Callable[..., Case]
+) -> None:
+    for _number in range(2):
+        make_case()
     pages = {
         name: logged_in(person(name, group, is_superuser=name == "admin"))
         .get(FRONT).content.decode()
@@ -268,6 +272,8 @@ def test_each_person_sees_what_she_may(form: JotformForm, encoder_row: Encoder) 
     assert [name for name in pages if "waiting-title" in pages[name]] == [
         "brenda", "leitora", "admin",
     ]  # fmt: skip
+    assert ["aguardam você" in pages[name] for name in ("brenda", "leitora")] == [True, False]
+    assert "2 casos aguardam revisão" in pages["leitora"]
     assert [name for name in pages if "tile-catalogue" in pages[name]] == [
         "brenda", "leitora", "curadora", "admin",
     ]  # fmt: skip

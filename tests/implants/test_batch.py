@@ -144,3 +144,17 @@ def test_readers_change_nothing(two: list[Implant]) -> None:
     reader = logged_in(person("leitora", "Leitores"))
     assert send(reader, IMPLANTS, two, "body", body="tapered").status_code == 403
     assert send(reader, REFERENCES, two, "length_mm", length_mm="1").status_code == 403
+
+
+def test_the_way_back_leads_to_where_the_rows_were_chosen(desk: Client, two: list[Implant]) -> None:
+    gallery = f"/admin/implants/implant/{two[0].pk}/change/#gallery"
+    row = ReferenceImageFactory.create(implant=two[0])
+    chosen = {"action": "batch", "_selected_action": [row.pk], "next": gallery}
+    asked: Any = desk.post(REFERENCES, chosen)
+    sent = {"ids": asked.context["ids"], "set_length_mm": "on", "length_mm": "10"}
+    seen: Any = desk.post(f"{REFERENCES}batch/", {**sent, "next": asked.context["next"]})
+    mark, back = seen.context["mark"], seen.context["next"]
+
+    done = desk.post(f"{REFERENCES}batch/", {**sent, "mark": mark, "next": back})
+
+    assert done.headers["Location"] == gallery

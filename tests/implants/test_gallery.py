@@ -1,6 +1,8 @@
 """The gallery of an implant: all its references, and regions that are marked anew."""
 
+import html
 import json
+import re
 from typing import Any
 
 import pytest
@@ -200,3 +202,24 @@ def test_several_are_selected_for_the_actions_of_the_list(
         browser.post(address, {**sent, "post": "yes"})
 
     assert ReferenceImage.objects.get() == kept
+
+
+def test_films_move_from_the_gallery_and_back_to_it(browser: Client, implant: Implant) -> None:
+    other = ImplantFactory.create()
+    one, two, three = (add_reference(implant, film(seed)).reference for seed in range(3))
+    gallery_of = page_of(implant) + "#gallery"
+    page = browser.get(page_of(implant)).content.decode()
+    found = re.search(rf'href="([^"]+/move/\?ids={one.pk}&[^"]+)"', page)
+    assert found and f'name="next" value="{gallery_of}"' in page
+
+    asked: Any = browser.get(html.unescape(found[1]))
+    sent = {"ids": asked.context["ids"], "next": asked.context["next"], "implant": other.pk}
+    assert browser.post("/admin/implants/referenceimage/move/", sent).headers["Location"] == (
+        gallery_of
+    )
+    assert [row.pk for row in other.references.all()] == [one.pk]
+
+    chosen = {"_selected_action": [two.pk, three.pk], "next": gallery_of}
+    for action in ("move", "batch"):
+        asked = browser.post("/admin/implants/referenceimage/", {**chosen, "action": action})
+        assert asked.context["next"] == gallery_of

@@ -195,6 +195,14 @@ def test_a_moved_reference_leaves_the_list_at_once(
     assert open_suspicions(encoder.pk) == []
 
 
+def test_what_was_said_of_the_old_label_is_not_said_of_a_third(
+    encoder: Encoder, wrong: ReferenceImage, curator: User
+) -> None:
+    keep(encoder)
+    move_references([wrong.pk], ImplantFactory.create(), curator)
+    assert open_suspicions(encoder.pk) == []
+
+
 def test_reading_the_list_takes_two_queries(
     encoder: Encoder, wrong: ReferenceImage, django_assert_num_queries: Any
 ) -> None:
