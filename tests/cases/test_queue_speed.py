@@ -18,7 +18,6 @@ from tests.people import logged_in, person
 from webhooks.models import JotformForm
 
 QUEUE: Final = "/admin/cases/case/"
-FRONT: Final = "/admin/"
 _OPENINGS: Final = 30
 _AT_MOST: Final = 1.5
 _TABLES: Final = (Case, CaseImage, Finding, Search, Result, CaseEvent, Delivery)
