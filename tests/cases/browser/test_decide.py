@@ -119,6 +119,7 @@ def test_an_edited_answer_outlives_a_lost_network(
     expect(dialog).to_contain_text("A resposta não pode ser preparada")
     expect(dialog.locator("[data-confirm]")).to_be_disabled()
     assert answer_in(page, "#arm-approve") == "Do meu jeito."
+    page.keyboard.press("Enter")
     page.context.set_offline(False)
     expect(dialog.locator("[data-confirm]")).to_be_enabled()
     expect(dialog).not_to_contain_text("A resposta não pode ser preparada")
@@ -201,7 +202,8 @@ def test_an_edited_answer_outlives_a_reload_and_goes_back(
     page.keyboard.press("1")
     arm(page)
     generated = answer_in(page, "#arm-approve")
-    page.locator("#arm-approve textarea").fill("Do meu jeito.")
+    with page.expect_response(lambda answer: "meu+jeito" in (answer.request.post_data or "")):
+        page.locator("#arm-approve textarea").fill("Do meu jeito.")
     page.keyboard.press("Escape")
     expect(page.locator("#arm-approve")).to_be_hidden()
     expect(page.locator("#save-state")).to_have_attribute("data-state", "saved")
@@ -331,3 +333,28 @@ def test_the_whole_decision_fits_one_screen(
     bar = page.locator(".rx-bar").bounding_box()
     verdict = page.locator(".rx-verdict").bounding_box()
     assert bar and verdict and verdict["y"] + verdict["height"] <= bar["y"]
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 768)])
+def test_the_verdict_is_in_sight_however_much_there_is_to_compare(
+    at: Callable[[Case], Page],
+    clear_case: MakeCase,
+    implants: list[Implant],
+    size: tuple[int, int],
+) -> None:
+    Implant.objects.update(
+        connection="conical", connection_detail="16° / 3,0 mm / 1,6 mm; também hexágono " * 3,
+        level="bone", body="tapered", thread="rosca em V, dupla", apex="cone", platform="única",
+        diameters_mm=["3.50", "3.75"],
+    )  # fmt: skip
+    case = clear_case(findings=2)
+    page = at(case)
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.evaluate("scrollTo(0, 0)")
+    verdict = page.locator(".rx-verdict:visible").bounding_box()
+    find = page.locator("[data-find]:visible").bounding_box()
+    bar = page.locator(".rx-bar").bounding_box()
+    assert verdict and find and bar
+    assert verdict["y"] > 0 and verdict["y"] + verdict["height"] <= bar["y"]
+    assert find["y"] + find["height"] <= bar["y"]
+    assert bar["y"] + bar["height"] <= size[1] + 1

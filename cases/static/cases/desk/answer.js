@@ -65,6 +65,7 @@ export class AnswerText {
   #tellUnreachable() {
     const shown = this.element.querySelector("[data-answer-state]");
     if (shown) shown.dataset.answerState = "";
+    this.element.querySelector("ul.rx-missing")?.remove();
     if (!this.element.querySelector("[data-answer-failed]")) {
       const failed = document.querySelector("template[data-answer-unreachable]").content;
       this.element.prepend(failed.cloneNode(true));
