@@ -225,8 +225,8 @@ function triggerInWork() {
 }
 
 function nameOf(trigger) {
-  const name = trigger.closest(".rx-card")?.querySelector(".rx-card-name");
-  return (name ?? trigger).textContent.trim().replaceAll(/\s+/g, " ");
+  const name = trigger.closest(".rx-card")?.querySelector("[data-name]");
+  return name?.dataset.name ?? trigger.textContent.trim().replaceAll(/\s+/g, " ");
 }
 
 function copyOf(figure) {

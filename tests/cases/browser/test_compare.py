@@ -1,5 +1,6 @@
 """Film and reference side by side, as a reviewer compares them."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -319,3 +320,11 @@ def test_the_film_begins_as_it_was_being_looked_at(open_case: Page, case: Case) 
     press(open_case, "Escape", "0", " ")
     settled(open_case)
     assert mark_width(film(open_case)) < before
+
+
+def test_a_demo_implant_is_named_without_its_badge(open_case: Page) -> None:
+    Implant.objects.update(is_demo=True)
+    open_case.reload()
+    press(open_case, " ")
+    first = open_case.locator("#compare [data-part=candidates] button").first
+    expect(first).to_have_text(re.compile(r"^\s*1\s+Neodent Drive CM\s*$"))

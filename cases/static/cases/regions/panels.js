@@ -33,8 +33,7 @@ function replace(element, fresh, selector) {
 function pickedIn(element) {
   const radio = element.querySelector("[data-pick]:checked");
   if (!radio || !/^\d+$/.test(radio.value)) return null;
-  const name = radio.closest("label").querySelector(".rx-card-name");
-  return { id: radio.value, name: name.textContent.trim().replace(/\s+/g, " ") };
+  return { id: radio.value, name: radio.closest("label").querySelector("[data-name]").dataset.name };
 }
 
 /** The chosen implant may be among the candidates no more: then it is another of the catalogue. */
