@@ -90,7 +90,7 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
         "lacking": _lacking(case),
         "problem_advice": PROBLEM_ADVICE.get(case.problem, ""),
         "is_analyzing": _is_analyzing(case),
-        "timeline": timeline(case, user),
+        "timeline": timeline(case, _hidden(desk)),
         "deliveries": deliveries,
         "can_send_again": _can_send_again(case, deliveries),
         "is_gone": is_gone(case),
@@ -111,6 +111,11 @@ def _lacking(case: Case) -> int:
     """How many references the latest analysis could not compare: their vectors were not made."""
     last = case.events.filter(kind=CaseEvent.Kind.ANALYZED).last()
     return int(last.data.get("lacking", 0)) if last else 0
+
+
+def _hidden(desk: Desk) -> set[int]:
+    """The findings whose suggestions must not be seen yet."""
+    return {form.finding.pk for form in desk.finding_forms if form.shortlist.is_hidden}
 
 
 def _suggested(desk: Desk) -> list[int]:

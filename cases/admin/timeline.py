@@ -16,7 +16,6 @@ from django.utils.translation import ngettext
 
 from cases.admin.tellings import impression_texts, place_text, search_texts
 from cases.claims import name_of
-from cases.impressions import hidden_from
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Merging
 from implants.models import Implant
 
@@ -63,10 +62,9 @@ _TONES = {
 }
 
 
-def timeline(case: Case, user: User) -> list[Entry]:
-    """Everything that happened, the newest first, without suggestions that `user` must not see."""
+def timeline(case: Case, hidden: set[int]) -> list[Entry]:
+    """Everything that happened, the newest first, without suggestions of the `hidden` findings."""
     events = list(case.events.select_related("actor").order_by("-pk"))
-    hidden = hidden_from(user, case.findings.select_related("case"))
     names = _names(events, hidden)
     return [
         Entry(

@@ -209,7 +209,7 @@ def test_answers_and_the_story_of_a_decided_case_stay(
 
     assert (Case.objects.values().get(pk=case.pk), Delivery.objects.values().get()) == before
     assert CaseEvent.objects.values().get() == event
-    (entry,) = timeline(case, brenda)
+    (entry,) = timeline(case, set())
     assert "GM Hélix" in entry.detail and "Helix GM" in entry.detail
 
 

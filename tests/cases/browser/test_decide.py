@@ -116,13 +116,13 @@ def test_an_edited_answer_outlives_a_lost_network(
     expect(page.locator("#arm-approve")).to_be_hidden()
     page.keyboard.press("a")
     dialog = page.locator("#arm-approve")
-    expect(dialog).to_contain_text("A resposta não pode ser preparada")
+    expect(dialog).to_contain_text("A resposta não pode ser mostrada")
     expect(dialog.locator("[data-confirm]")).to_be_disabled()
     assert answer_in(page, "#arm-approve") == "Do meu jeito."
     page.keyboard.press("Enter")
     page.context.set_offline(False)
     expect(dialog.locator("[data-confirm]")).to_be_enabled()
-    expect(dialog).not_to_contain_text("A resposta não pode ser preparada")
+    expect(dialog).not_to_contain_text("A resposta não pode ser mostrada")
     page.locator("#arm-approve [data-confirm]").click()
     page.wait_for_url(QUEUE)
     assert Delivery.objects.get(case=case).text == "Do meu jeito."
