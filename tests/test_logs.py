@@ -88,8 +88,9 @@ def test_every_line_has_time_level_and_event(stack: Stack, story: Any, name: str
     assert written
     for line in written:
         assert list(line)[:3] == ["time", "level", "event"]
-        # A library's warning is told by its template, without the values.
-        assert "%" not in line["event"] or line["level"] != "info"
+        # What other libraries say is told by its template, without the values.
+        if line["logger"].startswith(("gunicorn", "raiox", "cases")) and line["level"] == "info":
+            assert "%" not in line["event"]
 
 
 def test_no_line_holds_the_token_of_the_webhook(stack: Stack, story: Any) -> None:
