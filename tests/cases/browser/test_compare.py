@@ -133,7 +133,7 @@ def test_space_compares_the_chosen_candidate(open_case: Page) -> None:
 
 def test_space_compares_the_candidate_in_focus_rather_than_the_chosen(open_case: Page) -> None:
     press(open_case, "2")
-    cards(open_case).nth(2).focus()
+    open_case.locator(".rx-card [data-pick]").nth(2).focus()
     press(open_case, " ")
     compared(open_case, "Neodent Titamax HE", "referência 1 de 1")
 
