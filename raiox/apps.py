@@ -30,5 +30,10 @@ class RaioxAdminConfig(AdminConfig):
         from django_otp.plugins.otp_static.models import StaticDevice
         from django_otp.plugins.otp_totp.models import TOTPDevice
         from procrastinate.contrib.django.models import ProcrastinateJob
+        from rest_framework_simplejwt.token_blacklist.models import (
+            BlacklistedToken,
+            OutstandingToken,
+        )
 
-        admin.site.unregister([ProcrastinateJob, TOTPDevice, StaticDevice])
+        secrets = (TOTPDevice, StaticDevice, OutstandingToken, BlacklistedToken)
+        admin.site.unregister([ProcrastinateJob, *secrets])

@@ -123,7 +123,7 @@ def _case(request: HttpRequest, pk: int) -> Case:
 
 def _chosen(asked: Any, all_of_them: list[Subject]) -> Subject:
     """The one that the address names; without a name the first that is not promoted yet."""
-    if "finding" not in asked:
+    if all_of_them and "finding" not in asked:
         return min(all_of_them, key=lambda one: one.is_promoted)
     for one in all_of_them:
         if [asked.get("finding"), asked.get("image")] == [str(one.finding.pk), str(one.image.pk)]:

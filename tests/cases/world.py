@@ -14,7 +14,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.files.base import ContentFile
 from django.urls import URLPattern, URLResolver, reverse
 from django.utils import timezone
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Result, Search
@@ -157,7 +156,6 @@ def _fill_the_other_tables(form: JotformForm, visitor: User, case: Case) -> None
         encoder=Encoder.objects.get(is_active=True), reference=first, neighbour=second,
         strength=0.8, strangers=3, voters=4, similarity=0.9,
     )  # fmt: skip
-    RefreshToken.for_user(visitor).blacklist()
     AccessRecord.objects.create(user=visitor, what=AccessRecord.What.values[0], case_number=case.pk)
     for model, row in ((Case, case), (Implant, Implant.objects.first())):
         LogEntry.objects.create(

@@ -202,5 +202,5 @@ def test_a_command_helps_who_lost_everything(enrolled: User) -> None:
 
 def test_secrets_of_devices_have_no_page(boss: User) -> None:
     client = logged_in(boss)
-    for app in ("otp_totp", "otp_static", "axes"):
+    for app in ("otp_totp", "otp_static", "token_blacklist", "axes"):
         assert client.get(f"/admin/{app}/").status_code == 404

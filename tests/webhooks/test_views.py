@@ -203,6 +203,21 @@ def test_strangers_are_slowed_down_and_valid_tokens_are_not(
     assert post(f"/webhook/{token}", *delivery()).status_code == 200
 
 
+def test_a_stranger_counts_by_her_own_address_and_can_not_change_it(settings: Any) -> None:
+    settings.WEBHOOK_RATE_UNAUTHENTICATED = "2/m"
+
+    def knock(forwarded: str) -> int:
+        headers = {"X-Forwarded-For": forwarded}
+        return int(post("/webhook/wrong", *delivery(), headers).status_code)
+
+    assert [knock(f"203.0.113.{last}") for last in range(4)] == [401, 401, 401, 429]
+    cache.clear()
+    settings.TRUSTED_PROXIES = ["127.0.0.1/32"]
+    claimed = [knock(f"203.0.113.{last}, 198.51.100.7") for last in range(4)]
+    assert claimed == [401, 401, 401, 429]
+    assert knock("198.51.100.8") == 401, "another client behind the same proxy"
+
+
 def test_a_valid_token_has_a_rate_of_its_own(token: str, form: JotformForm, settings: Any) -> None:
     settings.WEBHOOK_RATE = "2/m"
     statuses = [post(f"/webhook/{token}", *delivery()).status_code for _ in range(3)]
