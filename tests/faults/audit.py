@@ -137,7 +137,10 @@ def _jobs(machine: Machine, found: Findings) -> None:
 
 
 def _mails(machine: Machine, found: Findings) -> None:
-    """Of each case there is a notice, and nobody was told of it twice."""
+    """Of each case there is a notice, and nobody was told of it twice.
+
+    How many a letter speaks of can't be compared: it names the first few, and none that is decided.
+    """
     told: Counter[str] = Counter()
     for file in (machine.folder / "mails").iterdir():
         for letter in file.read_bytes().split(b"\n" + b"-" * 79):
@@ -145,7 +148,7 @@ def _mails(machine: Machine, found: Findings) -> None:
             told.update(set(re.findall(r"/cases/case/(\d+)/change/", text)))
     found.doubled += [f"mail of case {case}" for case, count in told.items() if count > 1]
     sent = "SELECT count(*) FROM notices WHERE state = 'sent' AND topic = 'case'"
-    if machine.sql(sent)[0][0] > sum(told.values()):
+    if machine.sql(sent)[0][0] and not told:
         found.lost.append("mails that are said to be sent")
     unnoticed = "SELECT id FROM cases WHERE id::text NOT IN (SELECT about FROM notices)"
     found.lost += [f"notice of case {row}" for row in machine.sql(unnoticed)]
