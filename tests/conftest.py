@@ -76,7 +76,8 @@ def answered() -> Iterator[None]:
 # Chromium's own words on the console are for people; this event is for programs. Once axe-core is
 # put into a page, it tries styles and code of its own there, which the policy rightly forbids.
 _TELL_OF_CSP = """addEventListener("securitypolicyviolation", (event) => window.axe ||
-  console.error("CSP:", event.effectiveDirective, event.blockedURI, event.sourceFile, event.sample))"""
+  console.error("CSP:", event.effectiveDirective, event.blockedURI, event.sourceFile, event.sample)
+)"""
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -75,7 +76,9 @@ def run(task: Any) -> None:
                                      abort_reason=lambda: None)  # fmt: skip
                 await task(context, timestamp=0)
 
-    asyncio.run(work())
+    # In a thread of its own: the browser tests leave a running loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work()).result()
 
 
 def test_a_job_whose_worker_is_gone_is_handed_out_again() -> None:
