@@ -80,7 +80,7 @@ def test_reject_with_a_reason(page: Page, stack: Stack) -> None:
     page.locator("[name=rejection-reason][value=new_film_needed]").check()
     page.fill("[name=rejection-text]", "O implante está cortado.")
     page.get_by_role("button", name="Confirmar: rejeitar e responder").click()
-    expect(page.locator("#undo-offer")).to_contain_text("rejeitado")
+    expect(page.get_by_text("foi rejeitado")).to_be_visible()
     page.goto(f"{stack.sandbox.url}/submissions/{submission}")
     answered = page.locator("[data-state=answered]")
     expect(answered).to_contain_text("O implante está cortado.", timeout=20_000)
