@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings as product_settings
 from django.contrib.auth.models import User
+from django.utils import translation
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
@@ -16,6 +17,12 @@ from tests import chromium
 from tests.people import logged_in
 from tests.sandbox.process import SandboxProcess
 from tests.stack import Stack
+
+
+@pytest.fixture(autouse=True)
+def _service_language() -> None:
+    """A request of an earlier test leaves its language behind in the thread."""
+    translation.activate(product_settings.LANGUAGE_CODE)
 
 
 @pytest.fixture(scope="session")
