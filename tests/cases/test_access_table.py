@@ -24,7 +24,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from cases import links
 from cases.models import Case
-from implants.models import ReferenceImage
+from implants.models import ReferenceImage, Suspicion
 from raiox.api.auth import _with_scopes
 from tests.cases.world import World
 from tests.people import person
@@ -116,6 +116,8 @@ def _value(name: str, route: str, world: World) -> str:
     }
     if name in rows:
         return str(rows[name])
+    if "suspects/" in route:
+        return str(Suspicion.objects.earliest("pk").pk)
     if "reference" in route and not route.startswith("files/implants"):
         return str(reference.pk)
     if route.startswith(("files/implants", "implants")):
