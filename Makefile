@@ -7,7 +7,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 # A SHA-256 of a file is no secret; the invented log-ins of tests are none either.
-NO_SECRETS := .venv/bin/detect-secrets-hook --exclude-lines '(?i)sha256'
+NO_SECRETS := $(PY) .venv/bin/detect-secrets-hook --exclude-lines '(?i)sha256'
 INVENTED := --disable-plugin KeywordDetector --disable-plugin BasicAuthDetector
 # What the service installs, under which terms; without versions, so that it changes with the terms.
 LICENCES := $(PY) -m piplicenses --format markdown --no-version --packages \
