@@ -1,8 +1,12 @@
 # `make` alone tells what there is. Everything happens in .venv; only Python 3.11+ is needed.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults lint test-ml clip pins licences sbom
+LINTS := lint-types lint-secrets lint-style lint-licences lint-imports lint-migrations
+.PHONY: help run test test-faults load bench lint $(LINTS) test-ml clip pins licences sbom
 .DELETE_ON_ERROR:
+
+# Images often forbid Python's caches: each of the hundreds of processes that tests start would compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 PYTHON ?= python3
 PY := .venv/bin/python
@@ -29,19 +33,44 @@ run: .venv/base.stamp  ## Start everything on this machine (PORT=8000); Ctrl-C s
 test: .venv/dev.stamp  ## Run all the tests, with coverage
 	@$(PY) -m tests.chromium
 	@$(PY) -m tests.redis_server
-	@$(PY) -m pytest --cov --cov-fail-under=90
+	@$(PY) -m tests.deploy.tools
+	@$(PY) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --cov --cov-fail-under=90
 
 test-faults: .venv/dev.stamp  ## Kill processes, database, storage and Jotform in the middle of 200 cases
+	@printf '%s\n' film payload answer | xargs -n 1 -P 3 $(PY) -m tests.fuzz --seconds 25
 	@$(PY) -m pytest tests/faults
 
+load: .venv/dev.stamp  ## 100 webhooks/s for 60 s on a service of its own (SECONDS=10, RATE=20, HOST=https://…)
+	@$(PY) -m deploy.load $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(filter http%,$(HOST)),--host $(HOST))
+
+bench: .venv/dev.stamp  ## Each target beside its baseline (FULL=1: 100,000 references too, half an hour more)
+	@$(PY) -c 'import hnswlib' 2>/dev/null || $(PY) $(PIP) install --quiet hnswlib==0.8.0 2>/dev/null || \
+		echo "hnswlib could not be built here (it needs a compiler): its row says numpy instead."
+	@$(PY) -m deploy.bench $(if $(FULL),--full)
+
 lint: .venv/dev.stamp  ## Check style, types, import directions and migrations
+	@$(MAKE) --no-print-directory -j 2 -O $(LINTS)
+
+# Beside each other, what takes longest first; -O keeps what each one says together.
+lint-types:
+	@$(PY) -m mypy
+
+lint-style:
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy
+
+lint-secrets:
 	@git ls-files -z ':!tests' ':!requirements/*.txt' | xargs -0 $(NO_SECRETS)
 	@git ls-files -z tests | xargs -0 $(NO_SECRETS) $(INVENTED)
+
+lint-licences:
 	@$(LICENCES) | diff - LICENCES.md || { echo "LICENCES.md is not true: make licences" >&2; exit 1; }
+
+lint-imports:
 	@$(PY) .venv/bin/lint-imports
+
+lint-migrations:
 	@RAIOX_ENV=test $(PY) manage.py makemigrations --check --dry-run
 
 test-ml: .venv-ml/ml.stamp  ## Compare exported encoders with their originals (installs torch)

@@ -23,6 +23,7 @@ from implants.radiograph import (
     clean_copy,
     open_radiograph,
 )
+from raiox.common import runs
 from raiox.common.http import FetchError
 from raiox.common.measures import stage
 from webhooks.downloads import download_file, source_from_settings
@@ -40,8 +41,9 @@ def analyze_case(case_id: int, *, is_last_attempt: bool, is_repeated: bool = Fal
 
     `is_repeated`: an earlier attempt may have ended the analysis and died before it could say so.
 
-    Raises `TryAgain` for passing trouble while attempts are left. Any other exception is a fault
-    of ours: raised while attempts are left, and after the last one the case waits for Brenda.
+    Raises `TryAgain` for passing trouble while attempts are left, and `Superseded` when another run
+    has the job by now. Any other exception is a fault of ours: raised while attempts are left, and
+    after the last one the case waits for Brenda.
     """
     if is_repeated and _is_over(case_id):
         return
@@ -55,9 +57,11 @@ def analyze_case(case_id: int, *, is_last_attempt: bool, is_repeated: bool = Fal
         _end_with(case, found.problem)
     except EncoderUnavailable as error:
         _end_with(case, Case.Problem.ENCODER_UNAVAILABLE, str(error))
+    except runs.Superseded:
+        raise
     except Exception as error:
         if not is_last_attempt:
-            record(case, CaseEvent.Kind.ANALYSIS_REPEATED, reason=type(error).__name__)
+            _note_repetition(case, error)
             raise
         logger.exception("analysis failed for good", extra={"case_id": case.pk})
         _end_with(case, Case.Problem.ANALYSIS_FAILED, type(error).__name__)
@@ -76,12 +80,14 @@ def _is_over(case_id: int) -> bool:
     return about.values_list("kind", flat=True).first() in _OVER
 
 
+@transaction.atomic
 def _begin(case_id: int) -> Case | None:
     """Mark the case as being analysed; None when it is decided (or gone).
 
     A case that already waits for a decision stays `pending`: a new analysis must not take it out
     of a reviewer's hands.
     """
+    runs.hold()
     Case.objects.filter(pk=case_id, state__in=_UNSEEN).update(state=Case.State.ANALYZING)
     case = Case.objects.filter(pk=case_id, state__in=_OPEN).first()
     if case is None:
@@ -113,7 +119,10 @@ def _fetch_images(case: Case, *, is_last_attempt: bool) -> None:
 
 
 def _keep(image: CaseImage, radiograph: Radiograph) -> None:
-    """Store a private copy without metadata, then say so; a repeated attempt does it again."""
+    """Store a private copy without metadata, then say so; a repeated attempt does it again.
+
+    A copy of which the row says nothing in the end is cleared away by `purge_expired`.
+    """
     name = f"{image.case_id}/{uuid.uuid4().hex}.png"
     image.file.save(name, ContentFile(clean_copy(radiograph)), save=False)
     image.sha256 = radiograph.sha256
@@ -121,6 +130,7 @@ def _keep(image: CaseImage, radiograph: Radiograph) -> None:
     image.colour = radiograph.colour
     image.state = CaseImage.State.STORED
     with transaction.atomic():
+        runs.hold()
         image.save()
         record(image.case, CaseEvent.Kind.IMAGE_STORED, image=image.pk)
 
@@ -128,6 +138,7 @@ def _keep(image: CaseImage, radiograph: Radiograph) -> None:
 def _refuse(image: CaseImage, reason: str) -> None:
     image.state, image.refusal = CaseImage.State.REFUSED, reason
     with transaction.atomic():
+        runs.hold()
         image.save(update_fields=["state", "refusal"])
         record(image.case, CaseEvent.Kind.IMAGE_REFUSED, image=image.pk, reason=reason)
 
@@ -155,8 +166,15 @@ def _end_with(case: Case, problem: Case.Problem, detail: str = "") -> None:
         record(case, CaseEvent.Kind.ANALYSIS_FAILED, problem=problem, detail=detail[:300])
 
 
+@transaction.atomic
+def _note_repetition(case: Case, error: Exception) -> None:
+    runs.hold()
+    record(case, CaseEvent.Kind.ANALYSIS_REPEATED, reason=type(error).__name__)
+
+
 def _hand_over(case: Case, problem: str) -> bool:
     """To `pending`, unless somebody decided the case meanwhile; reviewers hear of a new one."""
+    runs.hold()
     was_open = Case.objects.filter(pk=case.pk, state__in=_OPEN).update(
         state=Case.State.PENDING, problem=problem
     )

@@ -1,7 +1,8 @@
 """Writes answers into Jotform: after a grace, once, and says what happened.
 
 Each attempt is a row. A job may die between writing and recording, so an attempt that was begun
-before reads the submission first and writes only what is not there yet.
+before reads the submission first and writes only what is not there yet. Right before it writes, it
+makes sure that its job was not given to another run meanwhile.
 """
 
 import logging
@@ -20,6 +21,7 @@ from cases import answers, queue
 from cases.events import record
 from cases.models import Case, CaseEvent, Delivery
 from cases.notices import telling
+from raiox.common import runs
 from webhooks.client import JotformClient, client_from_settings
 from webhooks.errors import (
     Call,
@@ -144,7 +146,8 @@ def _may_stand_in_jotform() -> Q:
 def deliver(case_id: int, decision_id: UUID | None) -> None:
     """Make the open attempt for this decision (None: the notice of receipt), if there is one.
 
-    Raises `Busy` while another worker does it. Every other outcome is written down.
+    Raises `Busy` while another worker does it, `Superseded` when another run has the job by now.
+    Every other outcome is written down.
     """
     with only_one_for(case_id):
         row = (
@@ -164,6 +167,7 @@ def _begin(row: Delivery) -> bool:
 
     Under the case's lock: an undo comes before this, and cancels it, or after it.
     """
+    runs.hold()
     case = Case.objects.select_for_update().select_related("form").get(pk=row.case_id)
     if row.kind == Kind.ANSWER and row.decision_id != case.decision_id:
         _end(row, State.CANCELLED, reason=Reason.SUPERSEDED)
@@ -197,6 +201,8 @@ def _attempt(row: Delivery, *, read_first: bool) -> None:
     except JotformError as error:
         _note(row, error.call)
         _end(row, State.FAILED, reason=_reason(error), detail=str(error))
+    except runs.Superseded:
+        raise
     except Exception:
         # Bounded and visible like Jotform's failures, and not blamed on Jotform.
         logger.exception("delivery failed", extra={"case_id": row.case_id})
@@ -214,6 +220,7 @@ def _write(row: Delivery, *, read_first: bool) -> Call | None:
     client = client_from_settings()
     if read_first and _is_there(client, row):
         return client.last_call
+    runs.check()  # also that the session lives on, and with it the lock on this case's deliveries
     return client.update_answer(case.submission_id, case.form.qid_result, row.text)
 
 
@@ -271,6 +278,7 @@ def _reason(error: JotformError) -> Delivery.Reason:
 @transaction.atomic
 def _end(row: Delivery, state: Delivery.State, *, reason: str = "", detail: str = "") -> bool:
     """Close the attempt; False when somebody else closed it before."""
+    runs.hold()
     open_row = Delivery.objects.filter(pk=row.pk, state__in=_OPEN)
     if not open_row.update(state=state, reason=reason, finished_at=timezone.now()):
         return False
@@ -286,6 +294,7 @@ def _wait(
     row: Delivery, reason: Delivery.Reason, due_at: datetime, *, was_written: bool = False
 ) -> None:
     """Keep the attempt for later; `resume_due` wakes it."""
+    runs.hold()
     changes = {"state": State.WAITING, "reason": reason, "due_at": due_at}
     if not was_written:
         changes["started_at"] = None

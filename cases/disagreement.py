@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
@@ -51,6 +52,33 @@ def look(
 def is_gone(case: Case) -> bool:
     """Whether the submission was found deleted in Jotform."""
     return case.events.filter(kind=CaseEvent.Kind.GONE_FROM_JOTFORM).exists()
+
+
+def was_altered(case: Case) -> bool:
+    """Whether a person has to say what becomes of an answer that was changed in Jotform."""
+    return case.is_decided and _alteration(case).exists()
+
+
+@transaction.atomic
+def leave_altered(case: Case, actor: User) -> bool:
+    """A person's button: what stands in Jotform instead of our answer may stay there.
+
+    False when there is nothing of the kind, or somebody else has said so or sent it again.
+    """
+    case = Case.objects.select_for_update().get(pk=case.pk)
+    if not _alteration(case).update(state=State.CANCELLED):
+        return False
+    record(case, CaseEvent.Kind.ALTERATION_LEFT, actor)
+    return True
+
+
+def _alteration(case: Case) -> QuerySet[Delivery]:
+    """What `_tell_altered` wrote, as long as nothing came of it."""
+    last = case.deliveries.filter(kind=Kind.ANSWER).order_by("-pk").values("pk")[:1]
+    return Delivery.objects.filter(
+        pk__in=last, decision_id=case.decision_id, state=State.FAILED,
+        reason=Delivery.Reason.ALTERED,
+    )  # fmt: skip
 
 
 def _sent(

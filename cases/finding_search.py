@@ -11,6 +11,7 @@ from cases.models import Case, CaseEvent, Finding
 from cases.searching import Answer, Problem, ask, best_of, write
 from implants.encoders.active import ActiveEncoder
 from implants.encoders.bundle import EncoderUnavailable
+from raiox.common import runs
 
 logger = logging.getLogger(__name__)
 Kind = CaseEvent.Kind
@@ -55,6 +56,8 @@ def search_finding(finding_id: int, *, is_last_attempt: bool, is_repeated: bool 
         _fail(finding, found.problem)
     except EncoderUnavailable as error:
         _fail(finding, Case.Problem.ENCODER_UNAVAILABLE, str(error))
+    except runs.Superseded:
+        raise
     except Exception as error:
         if not is_last_attempt:
             raise
@@ -107,6 +110,7 @@ def _fail(finding: Finding, problem: Case.Problem, detail: str = "") -> None:
 
 def _still_wanted(finding: Finding) -> bool:
     """Whether the case waits still, with the finding where it was; locks the case."""
+    runs.hold()
     case = Case.objects.select_for_update().get(pk=finding.case_id)
     now = Finding.objects.filter(pk=finding.pk).first()
     is_same = now is not None and (now.region, now.image_id) == (finding.region, finding.image_id)

@@ -10,7 +10,7 @@ from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
 from cases.notices import telling
 from cases.privacy.models import ErasedSubmission
-from raiox.common import correlation
+from raiox.common import correlation, runs
 from webhooks.client import JotformClient, client_from_settings
 from webhooks.errors import Permanent
 from webhooks.models import InboundEvent, JotformForm
@@ -39,6 +39,7 @@ def open_case(event_id: int) -> Case | None:
     form = JotformForm.objects.get(form_id=event.form_id)
     submission = read_submission(event, form)
     with transaction.atomic():
+        runs.hold()
         return _apply(event.pk, form, submission)
 
 
@@ -50,11 +51,13 @@ def _was_erased(event: InboundEvent) -> bool:
 
 def mark_failed(event_id: int, reason: str) -> None:
     """Say of an event that it could not be processed; a person can have it tried again."""
-    failed = InboundEvent.objects.filter(pk=event_id, state=State.RECEIVED).update(
-        state=State.FAILED, reason=reason[:300]
-    )
-    if failed:
-        telling.event_failed(event_id)
+    with transaction.atomic():
+        runs.hold()
+        failed = InboundEvent.objects.filter(pk=event_id, state=State.RECEIVED).update(
+            state=State.FAILED, reason=reason[:300]
+        )
+        if failed:
+            telling.event_failed(event_id)
 
 
 def read_submission(event: InboundEvent, form: JotformForm) -> Submission:

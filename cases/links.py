@@ -14,7 +14,7 @@ from cases.models import CaseImage
 
 LIFETIME_SECONDS: Final = 3600
 # Ends of lives are rounded up to these, so that a page shows the same address for a while and the
-# browser need not fetch its films again.
+# browser that still has its films is only told so.
 _STEP_SECONDS: Final = 3600
 _PAGE: Final = "cases.links.page"
 _API: Final = "cases.links.api"

@@ -22,6 +22,7 @@ from cases.privacy import retention
 from implants.encoders.active import active
 from implants.encoders.bundle import EncoderUnavailable
 from raiox.common.correlation import correlated
+from raiox.common.runs import Superseded
 
 logger = logging.getLogger(__name__)
 # Seconds until the next try grow as exponential_wait ** (tries + 1): 4, 16, 64 ...
@@ -41,6 +42,8 @@ def open_case(context: JobContext, *, event_id: int, correlation_id: str = "") -
     with correlated(correlation_id):
         try:
             intake.open_case(event_id)
+        except Superseded:
+            raise
         except Exception as error:
             # The type alone: a message may hold what a patient wrote.
             facts = {"event_id": event_id, "error": type(error).__name__}

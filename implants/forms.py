@@ -1,5 +1,7 @@
 """The curators' forms."""
 
+import json
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 from django import forms
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.postgres.forms import SimpleArrayField
+from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -18,6 +22,8 @@ ACCEPTED = (
     "image/jpeg,image/png,image/webp,image/tiff,image/heic,image/heif,.heic,.heif,"
     "application/dicom,.dcm,application/pdf"
 )
+# An odd number of backslashes: two are a backslash that somebody wrote.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class DiametersField(SimpleArrayField):
@@ -47,11 +53,39 @@ class _GroupInput(AdminTextInputWidget):
         return field + format_html('<datalist id="{}-known">{}</datalist>', name, options)
 
 
+class _SourcesField(forms.JSONField):
+    """JSON can write what PostgreSQL keeps in no text: a NUL, half of a surrogate pair."""
+
+    def to_python(self, value: Any) -> Any:
+        """As JSON says it, or invalid."""
+        sources = super().to_python(value)
+        if not _is_text(sources):
+            raise ValidationError(
+                self.error_messages["invalid"], code="invalid", params={"value": value}
+            )
+        return sources
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What is refused is shown as it was sent: half a pair could not be sent back."""
+        sources = super().bound_data(data, initial)
+        return sources if _is_text(sources) else InvalidJSONInput(data)
+
+
+def _is_text(value: Any) -> bool:
+    written = json.dumps(value, ensure_ascii=False)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        return False
+    return _NUL.search(written) is None
+
+
 class ImplantForm(forms.ModelForm):
     """An implant's attributes; the admin says which fields there are."""
 
     class Meta:
         widgets = {"look_alike_group": _GroupInput}
+        field_classes = {"sources": _SourcesField}
 
     aliases = SimpleArrayField(
         forms.CharField(max_length=120),

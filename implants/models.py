@@ -14,6 +14,8 @@ from pgvector.django import HalfVectorField, HnswIndex, VectorField
 from implants.fields import RegionField
 
 DIMENSIONS = 512
+DEEPEST_SEARCH = 800
+"""So many neighbours the index looks for until it is known how many are needed."""
 
 
 class Manufacturer(models.Model):
@@ -179,6 +181,12 @@ class Encoder(models.Model):
     is_active = models.BooleanField(_("active"), default=False)
     calibration = models.JSONField(_("calibration"), null=True, blank=True)
     quality = models.JSONField(_("quality on the catalogue"), null=True, blank=True)
+    search_depth = models.PositiveSmallIntegerField(
+        _("depth of the search"),
+        default=DEEPEST_SEARCH,
+        db_default=DEEPEST_SEARCH,
+        editable=False,
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

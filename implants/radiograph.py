@@ -42,8 +42,8 @@ _MESSAGES: Final[dict[str, Promise]] = {
     "too_large": _("The image is larger than 5 MiB or 40 megapixels."),
     "not_an_image": _("The file is not an image, it is damaged, or there is nothing on it."),
     "unsupported_format": _(
-        "This file can't be read: send JPEG, PNG, WebP, TIFF, HEIC, a DICOM of one film or a PDF "
-        "without a password."
+        "This file can't be read: send JPEG (8 bits), PNG, WebP, TIFF, HEIC, a DICOM of one film "
+        "or a PDF without a password."
     ),
     "too_small": _("The image is too small: at least 64 pixels on each side are needed."),
 }

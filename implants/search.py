@@ -12,19 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connections, transaction
 from pgvector import Vector
 
+from implants import replica
 from implants.models import DIMENSIONS
 from raiox.common.measures import stage
 
 # So many references are taken to find k implants among, then more: an implant may have hundreds.
 _PAGES = (100, 1000)
-# The index looks for this many neighbours at once (pgvector takes 1000 at most): more costs time,
-# fewer loses right ones. Those of another encoder or manufacturer don't count: it goes on until it
-# has met `_LOOKED_AT` for each row of a page.
-EF_SEARCH = 800
-_LOOKED_AT = EF_SEARCH // _PAGES[0]
 
 # Each vector has its reference; LEFT lets the planner drop the join where nothing is asked of it.
 _ALL = """
@@ -64,7 +60,6 @@ JOIN reference_images r ON r.id = n.reference_id
 # behind it). The order may be slightly wrong between batches: all rows are compared again.
 _INDEX_SETTINGS = {
     "hnsw.iterative_scan": "relaxed_order",
-    "hnsw.ef_search": str(EF_SEARCH),
     "hnsw.max_scan_tuples": "20000",
     "enable_seqscan": "off",
     "enable_sort": "off",
@@ -90,6 +85,17 @@ class _Row(NamedTuple):
 _Nearest = Callable[[int], list[_Row]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked for, and of which database."""
+
+    connection: Any
+    matching: str
+    parameters: dict[str, Any]
+    k: int
+    depth: int | None = None
+
+
 @stage("search")
 def search(
     embedding: np.ndarray,
@@ -98,23 +104,32 @@ def search(
     k: int = 3,
     manufacturer_id: int | None = None,
     exact_limit: int | None = None,
+    depth: int | None = None,
+    using: str | None = None,
 ) -> list[Candidate]:
     """The `k` distinct implants nearest to `embedding`, best first; fewer when there are fewer.
 
     `embedding` has shape (512,) and comes from the encoder `encoder_id`, whose vectors alone are
-    compared. Equal distances are ordered by id. `exact_limit` replaces `EXACT_SEARCH_LIMIT`.
+    compared. Equal distances are ordered by id. `exact_limit` replaces `EXACT_SEARCH_LIMIT`,
+    `depth` (100 to 1000, pgvector's most) the encoder's `search_depth`: how many neighbours the
+    index looks for at once. Those of another encoder or manufacturer don't count: it goes on.
+    Asked is the database `using`, by default the replica where there is one (`implants.replica`).
     Raises `ValueError` for anything else than 512 finite numbers that aren't all zero.
     """
-    query = {
+    parameters = {
         "query": _as_text(embedding),
         "encoder_id": encoder_id,
         "manufacturer_id": manufacturer_id,
     }
     matching = _ALL if manufacturer_id is None else _ALL + _OF_MANUFACTURER
     limit = settings.EXACT_SEARCH_LIMIT if exact_limit is None else exact_limit
-    rows = None if _few_enough(matching, query, limit) else _by_index(matching, query, k)
-    if rows is None:
-        rows = _exactly(matching, query, k)
+
+    def ask(connection: Any) -> list[_Row]:
+        question = _Question(connection, matching, parameters, k, depth)
+        rows = None if _few_enough(question, limit) else _by_index(question)
+        return _exactly(question) if rows is None else rows
+
+    rows = replica.read(ask) if using is None else ask(connections[using])
     return [Candidate(row.implant_id, row.reference_id, 1 - row.distance) for row in rows]
 
 
@@ -125,51 +140,63 @@ def _as_text(embedding: np.ndarray) -> str:
     return Vector(vector).to_text()
 
 
-def _few_enough(matching: str, query: dict[str, Any], limit: int) -> bool:
+def _few_enough(question: _Question, limit: int) -> bool:
     """Whether no more than `limit` references are in question."""
-    with connection.cursor() as cursor:
+    with question.connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT count(*) FROM (SELECT 1 {matching} LIMIT %(limit)s) AS counted",  # noqa: S608  # constants
-            {**query, "limit": limit + 1},
+            f"SELECT count(*) FROM (SELECT 1 {question.matching} LIMIT %(limit)s) AS counted",  # noqa: S608  # constants
+            {**question.parameters, "limit": limit + 1},
         )
         return bool(cursor.fetchone()[0] <= limit)
 
 
-def _exactly(matching: str, query: dict[str, Any], k: int) -> list[_Row]:
+def _exactly(question: _Question) -> list[_Row]:
+    statement = _EXACT.format(matching=question.matching)
+
     def nearest(limit: int | None) -> list[_Row]:
-        return _rows(_EXACT.format(matching=matching), {**query, "limit": limit})
+        return _rows(question, statement, limit=limit)
 
-    found = _first_complete(nearest, k)
-    return _best_of_each(nearest(None))[:k] if found is None else found
+    found = _first_complete(nearest, question.k)
+    return _best_of_each(nearest(None))[: question.k] if found is None else found
 
 
-def _by_index(matching: str, query: dict[str, Any], k: int) -> list[_Row] | None:
+def _by_index(question: _Question) -> list[_Row] | None:
     """None: the index did not get far enough to tell."""
-    statement = _BY_INDEX.format(matching=matching, dimensions=DIMENSIONS)
+    statement = _BY_INDEX.format(matching=question.matching, dimensions=DIMENSIONS)
+    depth = _kept_depth(question) if question.depth is None else question.depth
 
     def nearest(limit: int) -> list[_Row]:
-        looked_at = limit * _LOOKED_AT
-        return _rows(statement, {**query, "limit": limit, "looked_at": looked_at})
+        return _rows(question, statement, limit=limit, looked_at=limit * depth // _PAGES[0])
 
     # Rolled back, so that the planner's settings end here, in a caller's transaction too.
-    with transaction.atomic():
-        _set_for_index()
-        found = _first_complete(nearest, k)
-        transaction.set_rollback(True)
+    alias = question.connection.alias
+    with transaction.atomic(using=alias):
+        _set_for_index(question.connection, depth)
+        found = _first_complete(nearest, question.k)
+        transaction.set_rollback(True, using=alias)
     # It gives up after `hnsw.max_scan_tuples`: too few implants may mean "not looked".
-    return None if found is None or len(found) < k else found
+    return None if found is None or len(found) < question.k else found
 
 
-def _set_for_index() -> None:
-    calls = ", ".join(["set_config(%s, %s, true)"] * len(_INDEX_SETTINGS))
+def _kept_depth(question: _Question) -> int:
+    with question.connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT search_depth FROM encoders WHERE id = %(encoder_id)s", question.parameters
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _set_for_index(connection: Any, depth: int) -> None:
+    steps = {**_INDEX_SETTINGS, "hnsw.ef_search": str(depth)}
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(steps))
     with connection.cursor() as cursor:
-        values = [part for pair in _INDEX_SETTINGS.items() for part in pair]
+        values = [part for pair in steps.items() for part in pair]
         cursor.execute(f"SELECT {calls}", values)
 
 
-def _rows(statement: str, parameters: dict[str, Any]) -> list[_Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+def _rows(question: _Question, statement: str, **limits: int | None) -> list[_Row]:
+    with question.connection.cursor() as cursor:
+        cursor.execute(statement, {**question.parameters, **limits})
         return [_Row(*row) for row in cursor.fetchall()]
 
 

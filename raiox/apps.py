@@ -13,7 +13,9 @@ class RaioxConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks."""
         from raiox import checks
-        from raiox.embedded_postgres import checks as _  # noqa: F401  # importing registers them
+        from raiox import installation_checks as _installation  # noqa: F401
+        from raiox.backups import checks as _backups  # noqa: F401  # importing registers them
+        from raiox.embedded_postgres import checks as _postgres  # noqa: F401
 
         checks.explain_missing_secret_key()
 

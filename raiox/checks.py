@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
-from sentry_sdk.utils import Dsn
 
 from raiox.common.http import HostNotAllowed, Policy, origin_of
 
@@ -128,6 +127,18 @@ def _probe_api_url() -> None:
     policy.check(settings.JOTFORM_API_URL)
 
 
+def _probe_internal_place(place: str) -> None:
+    if place and not (place.startswith("/") and place.endswith("/")):
+        raise ValueError(place)
+
+
+def _probe_dsn() -> None:
+    if settings.SENTRY_DSN:
+        from sentry_sdk.utils import Dsn  # a tenth of a second of each start
+
+        Dsn(settings.SENTRY_DSN)
+
+
 # Setting -> what raises where it can't be used, and how it is written.
 _ADDRESSES: dict[str, tuple[Callable[[], object], str]] = {
     "JOTFORM_API_URL": (
@@ -140,8 +151,16 @@ _ADDRESSES: dict[str, tuple[Callable[[], object], str]] = {
         "below that domain: jotform.com,.jotform.com",
     ),
     "SENTRY_DSN": (
-        lambda: settings.SENTRY_DSN and Dsn(settings.SENTRY_DSN),
+        _probe_dsn,
         "Write the DSN as Sentry's project settings show it: https://KEY@HOST/PROJECT",
+    ),
+    "FILES_X_ACCEL": (
+        lambda: _probe_internal_place(settings.FILES_X_ACCEL),
+        "Write a path that begins and ends with a slash, as nginx has it: /_films/",
+    ),
+    "TRUSTED_PROXIES": (
+        lambda: [ipaddress.ip_network(entry) for entry in settings.TRUSTED_PROXIES],
+        "Write addresses or networks separated by commas: 127.0.0.1,10.0.0.0/8",
     ),
     "METRICS_NETWORKS": (
         lambda: [ipaddress.ip_network(entry) for entry in settings.METRICS_NETWORKS],

@@ -18,3 +18,20 @@ class PermissionsPolicyMiddleware:
         response = self.get_response(request)
         response.setdefault("Permissions-Policy", self.value)
         return response
+
+
+class NoStoreMiddleware:
+    """What says nothing of its own about it is kept by no browser and no proxy.
+
+    So all of the API's answers, which hold patients' names or tokens; a new route needs no thought.
+    Static files and films say how long they are good.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Serve one request, and add the header to its answer."""
+        response = self.get_response(request)
+        response.setdefault("Cache-Control", "no-store")
+        return response

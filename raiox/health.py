@@ -20,6 +20,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from implants import replica
 from implants.encoders.active import active
 from implants.encoders.session import EncoderSession
 from implants.models import Implant, ReferenceImage, ReferenceVector
@@ -89,6 +90,14 @@ def check_queue() -> Findings:
     }
 
 
+def check_replica() -> Findings:
+    """Searches are asked of it; while it is away or behind, of the primary (`implants.replica`)."""
+    found = replica.standing()
+    if found.reason is None:
+        return {"status": OK}
+    return {"status": WARNING, "reason": found.reason, "missing_bytes": found.missing_bytes}
+
+
 def check_storage() -> Findings:
     """Files can be written and removed; asked at most every few seconds."""
     if not cache.get("health:storage"):
@@ -113,7 +122,8 @@ _WITHOUT_DATABASE: Final = ("database", "storage")
 def check_all() -> dict[str, Findings]:
     """Every part, what was found of it and how long that took (`ms`, in milliseconds)."""
     found: dict[str, Findings] = {}
-    for name, check in _CHECKS.items():
+    checks = _CHECKS | ({"replica": check_replica} if replica.is_configured() else {})
+    for name, check in checks.items():
         is_down = found.get("database", {}).get("status") == FAILED
         if is_down and name not in _WITHOUT_DATABASE:
             found[name] = {"status": UNKNOWN}
@@ -132,6 +142,10 @@ def _outcome(name: str, check: Callable[[], Findings]) -> Findings:
     return {**found, "ms": round((time.perf_counter() - started) * 1000, 1)}
 
 
+def _release() -> dict[str, str]:
+    return {"version": settings.RAIOX_VERSION, "commit": settings.RAIOX_COMMIT}
+
+
 class PingView(OpenMixin):
     """`GET /ping`."""
 
@@ -147,12 +161,12 @@ class HealthcheckView(OpenMixin):
     @extend_schema(
         responses=inline_serializer(
             "Healthcheck",
-            {"status": serializers.CharField(), "version": serializers.CharField()},
+            {name: serializers.CharField() for name in ("status", "version", "commit")},
         )
     )
     def get(self, request: Request) -> Response:
-        """The process answers, and which version it is."""
-        return Response({"status": OK, "version": settings.RAIOX_VERSION})
+        """The process answers, and which version and commit it is."""
+        return Response({"status": OK, **_release()})
 
 
 _HealthSerializer = inline_serializer(
@@ -160,6 +174,7 @@ _HealthSerializer = inline_serializer(
     {
         "status": serializers.ChoiceField([OK, WARNING, FAILED]),
         "version": serializers.CharField(),
+        "commit": serializers.CharField(),
         "checks": serializers.DictField(child=serializers.DictField()),
     },
 )
@@ -174,5 +189,5 @@ class HealthView(OpenMixin):
         checks = check_all()
         statuses = {found["status"] for found in checks.values()}
         worst = next((status for status in (FAILED, WARNING) if status in statuses), OK)
-        answer = {"status": worst, "version": settings.RAIOX_VERSION, "checks": checks}
+        answer = {"status": worst, **_release(), "checks": checks}
         return Response(answer, status=503 if worst == FAILED else 200)

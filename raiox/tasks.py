@@ -2,8 +2,10 @@
 
 import logging
 
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.core.management import call_command
+from django.utils import timezone
 from procrastinate import JobContext, builtin_tasks, exceptions
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job, Status
@@ -61,7 +63,13 @@ async def remove_old_jobs(context: JobContext, timestamp: int) -> None:
 
 
 @app.periodic(cron="41 3 * * *")
-@app.task(name="raiox.forget_expired_tokens", queueing_lock="raiox.forget_expired_tokens")
-def forget_expired_tokens(timestamp: int) -> None:
-    """Refresh tokens that have run out need not be remembered, spent or not."""
+@app.task(name="raiox.forget_log_ins", queueing_lock="raiox.forget_log_ins")
+def forget_log_ins(timestamp: int) -> None:
+    """What is left of log-ins: sessions and refresh tokens that have run out, wrong passwords.
+
+    Those hold names and addresses; django-axes looks for old ones only when somebody tries again.
+    """
     call_command("flushexpiredtokens")
+    call_command("clearsessions")
+    over = timezone.now() - settings.AXES_COOLOFF_TIME
+    AccessAttempt.objects.filter(attempt_time__lte=over).delete()

@@ -11,6 +11,8 @@ from procrastinate.worker import Worker
 
 from raiox.common import measures
 from raiox.common.correlation import correlated
+from raiox.common.runs import Run, Superseded, running
+from raiox.job_manager import OwnJobsOnly
 
 logger = logging.getLogger(__name__)
 # The arguments that are ids of rows. Others are not told.
@@ -20,6 +22,7 @@ _IDS: Final = ("case_id", "event_id", "finding_id")
 def prepare(app: App) -> None:
     """Called by procrastinate once its app is there."""
     app.worker_defaults["worker_middleware"] = [tell]
+    app.job_manager = OwnJobsOnly(app.connector)
 
 
 async def tell(call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: Worker) -> Any:
@@ -32,7 +35,12 @@ async def tell(call_next: Callable[[], Awaitable[Any]], context: JobContext, wor
         logger.log(level, "job begun", extra={"attempt": job.attempts + 1})
         started = time.perf_counter()
         try:
-            result = await call_next()
+            with running(Run(job.id, job.attempts)):
+                result = await call_next()
+        except Superseded:
+            # Nothing failed: another run does it.
+            logger.warning("job superseded", extra=_ended(job, "superseded", started))
+            return None
         except BaseException:
             logger.warning("job failed", extra=_ended(job, "failed", started), exc_info=True)
             raise

@@ -3,26 +3,52 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as product_settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import translation
 from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
-from tests import chromium
+from tests import chromium, redis_server
 from tests.people import logged_in
 from tests.sandbox.process import SandboxProcess
 from tests.stack import Stack
+
+pytest_plugins = ["tests.object_storage"]
+
+_LONGEST = ("load/", "deploy/test_release", "cases/browser/test_accessible", "api/test_contract")
+"""Files that take minutes."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files begin: of processes that share all files none ends with one alone."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: not str(item.path.relative_to(here)).startswith(_LONGEST))
 
 
 @pytest.fixture(autouse=True)
 def _service_language() -> None:
     """A request of an earlier test leaves its language behind in the thread."""
     translation.activate(product_settings.LANGUAGE_CODE)
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_stay(request: Any, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Where a test's tables are emptied, the queue's are too, which Django's flush forgets."""
+    yield
+    mark = request.node.get_closest_marker("django_db")
+    if {"transactional_db", "live_server"} & set(request.fixturenames) or (
+        mark and mark.kwargs.get("transaction")
+    ):
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +68,13 @@ def stack(
         django_db_blocker.block(),
     ):
         yield running
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis on loopback, one for all tests."""
+    with redis_server.running(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -46,11 +46,14 @@ class DemoStack(Stack):
         self.samples.mkdir()
         self.sandbox.start()
         self._create_database()
-        self.manage("prepare")
-        self.manage("activate_encoder", "--bundled")
-        self.manage("seed_demo")
-        self.manage("connect_jotform", self.sandbox.form_id, "--default", "--no-webhook")
-        self.manage("shell", "-c", PEOPLE, STACK_PEOPLE=json.dumps(self.passwords))
+        self.manage_in_turn(
+            ["prepare"],
+            ["activate_encoder", "--bundled"],
+            ["seed_demo"],
+            ["connect_jotform", self.sandbox.form_id, "--default", "--no-webhook"],
+            ["shell", "-v", "0", "-c", PEOPLE],
+            STACK_PEOPLE=json.dumps(self.passwords),
+        )
         self.start_web()
         self.start_worker()
         self.manage("seed_demo_cases", "--samples", str(self.samples))

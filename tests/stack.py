@@ -11,20 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 import requests
-from django.db import connection
 
-from implants.demo.catalogue import encode_png
-from implants.demo.renderer import VIEWS, render_film
+from implants.demo.renderer import VIEWS
 from implants.demo.systems import DEMO_SYSTEMS
+from tests import database_server
 from tests.case_page import CasePage
+from tests.films import film
 from tests.sandbox.process import ROOT, SandboxProcess, wait_for
 
-DATABASE = "raiox_stack"
 REVIEWERS = ("brenda", "rita")
 # Enough systems for three distinct candidates and a few that don't fit.
 SYSTEMS = DEMO_SYSTEMS[:5]
@@ -34,6 +34,15 @@ from django.contrib.auth.models import Group, User
 for name, password in json.loads(os.environ["STACK_PEOPLE"]).items():
     user = User.objects.create_user(name, password=password, first_name=name.title(), is_staff=True)
     user.groups.set(Group.objects.filter(name="Revisores"))
+"""
+
+IN_TURN = """
+import json, os
+import django
+from django.core.management import call_command
+django.setup()
+for command in json.loads(os.environ["STACK_COMMANDS"]):
+    call_command(*command)
 """
 
 
@@ -49,6 +58,7 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.database = f"raiox_stack_{secrets.token_hex(4)}"
         self.url = f"http://127.0.0.1:{free_port()}"
         self.token = secrets.token_urlsafe()
         self.passwords = {name: secrets.token_urlsafe(12) for name in REVIEWERS}
@@ -75,11 +85,14 @@ class Stack:
         self._write_samples()
         self.sandbox.start()
         self._create_database()
-        self.manage("prepare")
-        self.manage("activate_encoder", "--bundled")
-        self.manage("seed_implants", str(self.reference_folder()), "--manufacturer-from", "folder")
-        self.manage("connect_jotform", self.sandbox.form_id, "--default", "--no-webhook")
-        self.manage("shell", "-c", GROUPS_AND_PEOPLE, STACK_PEOPLE=json.dumps(self.passwords))
+        self.manage_in_turn(
+            ["prepare"],
+            ["activate_encoder", "--bundled"],
+            ["seed_implants", str(self.reference_folder()), "--manufacturer-from", "folder"],
+            ["connect_jotform", self.sandbox.form_id, "--default", "--no-webhook"],
+            ["shell", "-v", "0", "-c", GROUPS_AND_PEOPLE],
+            STACK_PEOPLE=json.dumps(self.passwords),
+        )
         self.start_web()
         self.start_worker()
 
@@ -88,7 +101,7 @@ class Stack:
             self.stop(name)
         self.sandbox.close()
         with self._server() as server:
-            server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+            server.execute(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
 
     # The catalogue
 
@@ -118,43 +131,40 @@ class Stack:
 
     @property
     def place(self) -> dict[str, Any]:
-        """Host, port and user of the database server: the one of all tests."""
-        params = connection.get_connection_params()
-        return {key: params[key] for key in ("host", "port", "user") if key in params}
+        """What leads to the database server: the one of all tests."""
+        return database_server.place()
 
     def _server(self) -> psycopg.Connection[Any]:
         return psycopg.connect(**self.place, dbname="postgres", autocommit=True)
 
     def _create_database(self) -> None:
         with self._server() as server:
-            server.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-            server.execute(f"CREATE DATABASE {DATABASE}")
+            server.execute(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
+            server.execute(f"CREATE DATABASE {self.database}")
 
     def sql(self, query: str, *args: Any) -> list[tuple[Any, ...]]:
         """The rows of a query on the service's own database."""
-        with self._own_database() as server:
+        with self.open_database() as server:
             return list(server.execute(query, args).fetchall())
 
     def execute(self, statements: str) -> None:
         """Statements without an answer on the service's own database."""
-        with self._own_database() as server:
+        with self.open_database() as server:
             server.execute(statements)
 
-    def _own_database(self) -> psycopg.Connection[Any]:
-        return psycopg.connect(**self.place, dbname=DATABASE, autocommit=True)
+    def open_database(self) -> psycopg.Connection[Any]:
+        """A session of one's own on the service's database; every statement counts at once."""
+        return psycopg.connect(**self.place, dbname=self.database, autocommit=True)
 
     @property
     def environment(self) -> dict[str, str]:
         """What the product's processes see."""
-        server = self.place
-        place = f"postgresql://{server['user']}@/{DATABASE}?host={server['host']}"
-        place += f"&port={server['port']}" if server.get("port") else ""
         return {
             **os.environ,
             "RAIOX_ENV": "test",
             "DJANGO_SETTINGS_MODULE": "raiox.settings",
             "RAIOX_VAR_DIR": str(self.folder / "var"),
-            "DATABASE_URL": place,
+            "DATABASE_URL": database_server.url(self.place, self.database),
             "PUBLIC_URL": self.url,
             "WEBHOOK_TOKENS": self.token,
             "JOTFORM_API_URL": self.sandbox.url,
@@ -173,12 +183,20 @@ class Stack:
 
     def manage(self, *command: str, **environment: str) -> str:
         """Run one management command; its output, or an error with it."""
+        return self._run(["manage.py", *command], environment)
+
+    def manage_in_turn(self, *commands: Sequence[str], **environment: str) -> str:
+        """Several management commands in one process, which starts but once; as `manage`."""
+        told = {"STACK_COMMANDS": json.dumps(commands), **environment}
+        return self._run(["-c", IN_TURN], told)
+
+    def _run(self, program: list[str], environment: dict[str, str]) -> str:
         done = subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=ROOT, capture_output=True, text=True,
+            [sys.executable, *program], cwd=ROOT, capture_output=True, text=True,
             env={**self.environment, **environment},
         )  # fmt: skip
         if done.returncode:
-            raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
+            raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def start_web(self) -> None:
@@ -186,15 +204,28 @@ class Stack:
         self.launch_web()
         wait_for(self._answers, 60)
 
+    def await_web(self, url: str) -> None:
+        """Until the web process at that address answers."""
+        wait_for(lambda: self._answers(url), 60)
+
     def launch_web(self) -> None:
         """gunicorn, as the service runs it."""
-        bind = self.url.removeprefix("http://")
-        command = ["-m", "gunicorn", "raiox.wsgi:application", "--bind", bind]
-        self._start("web", [*command, "--worker-class", "gthread", "--threads", "8"])
+        self.launch_another_web("web", self.url)
+
+    def launch_another_web(self, name: str, url: str, **environment: str) -> None:
+        """With a name and an address of its own."""
+        bind = url.removeprefix("http://")
+        command = [sys.executable, "-m", "gunicorn", "raiox.wsgi:application", "--bind", bind]
+        self._start(name, command, **environment)
 
     def start_worker(self) -> None:
         """One worker; it may take a moment until it takes jobs."""
-        self._start("worker", ["manage.py", "procrastinate", "worker"])
+        self.launch_another_worker("worker")
+
+    def launch_another_worker(self, name: str, **environment: str) -> None:
+        """With a name of its own."""
+        command = [sys.executable, "manage.py", "procrastinate", "worker"]
+        self._start(name, command, **environment)
 
     @property
     def counts(self) -> Path:
@@ -203,11 +234,12 @@ class Stack:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return folder
 
-    def _start(self, name: str, command: list[str]) -> None:
+    def _start(self, name: str, command: list[str], **environment: str) -> None:
+        counts = {"PROMETHEUS_MULTIPROC_DIR": str(self.counts)}
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, *command], cwd=ROOT, stdout=log, stderr=log,
-                env={**self.environment, "PROMETHEUS_MULTIPROC_DIR": str(self.counts)},
+                command, cwd=ROOT, stdout=log, stderr=log,
+                env={**self.environment, **counts, **environment},
             )  # fmt: skip
 
     def stop(self, name: str) -> None:
@@ -222,9 +254,9 @@ class Stack:
         process.send_signal(signal.SIGKILL)
         process.wait(10)
 
-    def _answers(self) -> bool:
+    def _answers(self, url: str = "") -> bool:
         try:
-            return requests.get(f"{self.url}/ping", timeout=2).ok
+            return requests.get(f"{url or self.url}/ping", timeout=2).ok
         except (requests.ConnectionError, requests.Timeout):  # a busy machine takes its time
             return False
 
@@ -258,8 +290,3 @@ class Stack:
     def case_page(self, session: requests.Session, case: int) -> CasePage:
         """The case's page, as this session sees it."""
         return CasePage(session, f"{self.url}/admin/cases/case/{case}/change/")
-
-
-def film(system: Any, view: str = VIEWS[0], *, query: bool = False) -> bytes:
-    """PNG bytes of a rendered film."""
-    return encode_png(render_film(system, view, query=query).image)

@@ -70,15 +70,23 @@ def defer(**schedule: Any) -> None:
 
 
 # Without `django_db`, a look at the database fails the test.
-def test_ping_asks_nobody(client: Client) -> None:
+@pytest.mark.parametrize("session", ["", "a-session-of-somebody-who-looks-by-browser"])
+def test_ping_asks_nobody(client: Client, session: str) -> None:
+    if session:
+        client.cookies[django_settings.SESSION_COOKIE_NAME] = session
     answer = client.get("/ping")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-def test_healthcheck_names_the_version(client: Client) -> None:
+def test_healthcheck_names_version_and_commit(client: Client, settings: Any) -> None:
+    settings.RAIOX_COMMIT = "0" * 40
     answer = client.get("/healthcheck")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "version": django_settings.RAIOX_VERSION}
+    assert answer.json() == {
+        "status": "ok",
+        "version": django_settings.RAIOX_VERSION,
+        "commit": "0" * 40,
+    }
 
 
 def test_correlation_id_goes_in_and_out(client: Client) -> None:

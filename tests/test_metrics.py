@@ -70,9 +70,9 @@ def two_processes(stack: Stack) -> Iterator[Stack]:
     """The service with two processes that answer."""
     for number in ("2", ""):
         stack.stop("web")
-        stack.more_environment.pop("WEB_CONCURRENCY", None)
+        stack.more_environment.pop("WEB_PROCESSES", None)
         if number:
-            stack.more_environment["WEB_CONCURRENCY"] = number
+            stack.more_environment["WEB_PROCESSES"] = number
         stack.start_web()
         if number:
             yield stack

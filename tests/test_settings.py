@@ -1,5 +1,6 @@
 """Settings by mode: what is missing or unsafe explains itself before anything starts."""
 
+import json
 import os
 import re
 import secrets
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyrage.x25519 import Identity
 
 from raiox.checks import check_addresses
 from raiox.settings.environment import PROJECT_DIR, local_secret
@@ -51,6 +53,9 @@ def complete() -> dict[str, str]:
     return {
         **{name: secrets.token_urlsafe(50) for name in REQUIRED},
         "DATABASE_URL": "postgresql://raiox@127.0.0.1:1/raiox",
+        "BACKUP_KEY": secrets.token_urlsafe(20),
+        "BACKUP_SECRET": secrets.token_urlsafe(40),
+        "BACKUP_ENCRYPTION_KEY": str(Identity.generate()),
         "PUBLIC_URL": "https://raiox.example",
         "ALLOWED_HOSTS": "raiox.example",
     }
@@ -102,6 +107,35 @@ def test_what_is_unsafe_in_production_is_refused(name: str, value: str, identifi
     done = check("production", **complete(), **{name: value})
     assert done.returncode != 0
     assert identifier in done.stderr
+
+
+def databases(**environment: str) -> dict[str, Any]:
+    """`DATABASES` of a complete production."""
+    code = "import json; from raiox import settings; print(json.dumps(settings.DATABASES))"
+    done = run("-c", code, mode="production", **complete(), **environment)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def test_there_is_no_replica_and_no_pool_by_default() -> None:
+    (found,) = databases().values()
+    assert found["CONN_MAX_AGE"] == 60
+    assert "pool" not in found.get("OPTIONS", {})
+
+
+def test_a_replica_that_does_not_answer_is_not_waited_for() -> None:
+    url = "postgresql://reader@replica.example:5433/raiox?sslmode=verify-full&connect_timeout=1"
+    found = databases(DATABASE_REPLICA_URL=url, DATABASE_POOL="4")["replica"]
+    assert (found["HOST"], found["PORT"], found["NAME"]) == ("replica.example", 5433, "raiox")
+    options = {"sslmode": "verify-full", "connect_timeout": 1, "tcp_user_timeout": 3000}
+    assert found["OPTIONS"] == options
+    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (60, True)
+
+
+def test_threads_share_connections_where_that_is_wanted() -> None:
+    found = databases(DATABASE_POOL="4")["default"]
+    assert found["OPTIONS"]["pool"] == {"min_size": 1, "max_size": 4, "timeout": 10}
+    assert (found["CONN_MAX_AGE"], found["CONN_HEALTH_CHECKS"]) == (0, True)
 
 
 def test_the_embedded_database_is_refused_in_production() -> None:
@@ -178,6 +212,11 @@ def test_a_server_without_its_key_names_all_that_is_missing() -> None:
         ("JOTFORM_FILE_HOSTS", "https://jotform.com"),
         ("JOTFORM_FILE_HOSTS", "*.jotform.com"),
         ("DOWNLOAD_EXTRA_ORIGINS", "http://127.0.0.1:8001/uploads"),
+        ("FILES_X_ACCEL", "_films/"),
+        ("FILES_X_ACCEL", "/_films"),
+        ("TRUSTED_PROXIES", "nginx"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("METRICS_NETWORKS", "10.0.0.1/8"),
     ],
 )
 def test_a_malformed_address_is_named(mode: str, name: str, value: str, settings: Any) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,10 +13,10 @@ from django.db import connection
 from procrastinate import JobContext, exceptions
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
-from procrastinate.jobs import Job
-from procrastinate.manager import JobManager
+from procrastinate.jobs import Job, Status
 
 from raiox import tasks
+from raiox.job_manager import OwnJobsOnly
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -71,7 +71,7 @@ def run(task: Any) -> None:
         assert isinstance(app.connector, DjangoConnector)
         with app.replace_connector(app.connector.get_worker_connector()) as working:
             async with working.open_async():
-                job = Job(id=0, queue="default", lock=None, queueing_lock=None, task_name=task.name)
+                job = Job(id=0, queue="default", lock=None, queueing_lock=None, task_name="any")
                 context = JobContext(app=working, job=job, start_timestamp=time.time(),
                                      abort_reason=lambda: None)  # fmt: skip
                 await task(context, timestamp=0)
@@ -118,17 +118,57 @@ def test_a_retry_that_fails_does_not_stop_the_others(
 ) -> None:
     dead = worker(STALE)
     first, second = begun_job(dead), begun_job(dead)
-    retry = JobManager.retry_job
+    retry = OwnJobsOnly.retry_job
 
-    async def failing(manager: JobManager, job: Job) -> None:
+    async def failing(manager: OwnJobsOnly, job: Job) -> None:
         if job.id == first:
             raise exceptions.ConnectorException
         await retry(manager, job)
 
-    monkeypatch.setattr(JobManager, "retry_job", failing)
+    monkeypatch.setattr(OwnJobsOnly, "retry_job", failing)
     run(tasks.retry_stalled_jobs)
     assert (state(first)[0], state(second)[0]) == ("doing", "todo")
     assert [vars(entry)["job_id"] for entry in caplog.records if entry.exc_info] == [first]
+
+
+async def late_end(context: JobContext, job: Job) -> None:
+    await context.app.job_manager.finish_job(job, Status.SUCCEEDED, delete_job=False)
+
+
+async def late_retry(context: JobContext, job: Job) -> None:
+    await context.app.job_manager.retry_job(job)
+
+
+@pytest.mark.parametrize("late", [late_end, late_retry])
+def test_a_worker_taken_for_dead_does_not_end_the_job_of_the_next(
+    late: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """If it did, and the next one died, nobody would have the job any more."""
+    number = begun_job(worker(1), attempts=1)
+    mine = Job(
+        id=number, queue="default", lock=None, queueing_lock=None, attempts=0, task_name="any"
+    )
+
+    async def end(context: JobContext, timestamp: int) -> None:
+        await late(context, mine)
+
+    run(end)
+    assert state(number) == ("doing", 1)
+    assert "job left to its next run" in caplog.messages
+
+
+@pytest.mark.parametrize(("late", "after"), [(late_end, "succeeded"), (late_retry, "todo")])
+def test_a_worker_ends_and_repeats_its_own_job(late: Callable[..., Any], after: str) -> None:
+    number = begun_job(worker(1))
+    mine = Job(
+        id=number, queue="default", lock=None, queueing_lock=None, attempts=0, task_name="any"
+    )
+
+    async def end(context: JobContext, timestamp: int) -> None:
+        await late(context, mine)
+
+    run(end)
+    assert state(number) == (after, 1)
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled", "aborted"])

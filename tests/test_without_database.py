@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from django.conf import settings
 
 from raiox.embedded_postgres.cluster import Cluster
 from tests.embedded_postgres.conftest import private_cluster_folder
@@ -59,17 +60,19 @@ def _answers(url: str) -> bool:
 def test_ping_answers_and_health_says_what_is_down(cluster: Cluster, url: str) -> None:
     before = requests.get(f"{url}/health", timeout=20).json()
     assert before["checks"]["database"]["status"] == "ok"
+    # Somebody's browser brings a session, which can't be looked up now.
+    cookie = {"Cookie": f"{settings.SESSION_COOKIE_NAME}=of-somebody"}
     cluster.stop()
     for path in ("/ping", "/healthcheck"):
-        answer = requests.get(f"{url}{path}", timeout=5)
+        answer = requests.get(f"{url}{path}", headers=cookie, timeout=5)
         assert (answer.status_code, answer.json()["status"]) == (200, "ok")
-    health = requests.get(f"{url}/health", timeout=20)
+    health = requests.get(f"{url}/health", headers=cookie, timeout=20)
     assert health.status_code == 503
     checks = health.json()["checks"]
     assert checks["database"]["status"] == "failed"
     assert checks["database"]["ms"] > 0
     assert checks["storage"]["status"] == "ok"
-    metrics = requests.get(f"{url}/metrics", timeout=20)
+    metrics = requests.get(f"{url}/metrics", headers=cookie, timeout=20)
     assert metrics.status_code == 200
     found = figures(metrics.text)
     assert value(found, "raiox_part_up", part="database") == 0

@@ -215,7 +215,8 @@ def client_from_settings() -> JotformClient:
         hosts=(urlsplit(origin).hostname or "",),
         extra_origins=tuple(settings.DOWNLOAD_EXTRA_ORIGINS),
         max_bytes=_MAX_BYTES,
-        seconds=_SECONDS,
+        # A write that has not gone out when this process is taken for dead must not go out later.
+        seconds=min(_SECONDS, 0.75 * settings.WORKER_STALLED_SECONDS),
     )
     return JotformClient(
         api_key=settings.JOTFORM_API_KEY,

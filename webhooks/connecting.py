@@ -1,6 +1,7 @@
 """Connects a form: which question means what, and the webhook that brings its submissions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -97,3 +98,11 @@ def save_form(
 def webhook_address() -> str:
     """Our webhook's address with the newest token; a secret: never log it."""
     return f"{settings.PUBLIC_URL.rstrip('/')}/webhook/{settings.WEBHOOK_TOKENS[0]}"
+
+
+def other_services(webhooks: Iterable[str]) -> list[str]:
+    """The hosts of other installations of this service that the form feeds already."""
+    ours = urlsplit(settings.PUBLIC_URL).netloc
+    parts = [urlsplit(url) for url in webhooks]
+    hosts = {part.netloc for part in parts if part.path.startswith("/webhook/")}
+    return sorted(hosts - {ours})

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 from django_ratelimit.core import is_ratelimited
 
-from raiox.common.client_address import client_address
+from raiox.common.client_address import client_address, counted_address
 from webhooks import body as bodies
 from webhooks import inbox, signature
 
@@ -31,7 +31,7 @@ def webhook(request: HttpRequest, token: str | None = None) -> JsonResponse:
         return _too_many()
     if token is not None:
         _is_stranger_over_rate(request, count=True)
-        return _refusal(401, "bad_token", _("The token in the address is not valid."))
+        return _stranger(request, "bad_token", _("The token in the address is not valid."))
     return _take(request, has_token=False)
 
 
@@ -44,7 +44,7 @@ def _take(request: HttpRequest, *, has_token: bool) -> JsonResponse:
     signed = _signature_verdict(request, raw)
     if signed is False or (signed is None and not _may_be_unsigned(has_token)):
         _is_stranger_over_rate(request, count=True)
-        return _refusal(401, "bad_signature", _("The signature is missing or not valid."))
+        return _stranger(request, "bad_signature", _("The signature is missing or not valid."))
     if has_token:
         return _store(request, raw)
     if signed:
@@ -87,12 +87,19 @@ def _count_then(request: HttpRequest, secret: str, act: Callable[[], JsonRespons
 
 def _is_stranger_over_rate(request: HttpRequest, *, count: bool) -> bool:
     """Whether this address sent too much that was not authenticated; `count` counts this one."""
-    who = client_address(request)
+    who = counted_address(request)
     rate = settings.WEBHOOK_RATE_UNAUTHENTICATED
     over: bool = is_ratelimited(
         request, group="webhook-stranger", key=lambda *_: who, rate=rate, increment=count
     )
     return over
+
+
+def _stranger(request: HttpRequest, code: str, message: str) -> JsonResponse:
+    """401, and a line with the address: fail2ban shuts out who goes on."""
+    told = {"reason": code, "client": client_address(request)}
+    logger.warning("webhook refused", extra=told)
+    return _refusal(401, code, message)
 
 
 def _too_many() -> JsonResponse:

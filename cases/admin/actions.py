@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
-from cases import answers, claims, delivery, impressions, review, worksheet
+from cases import answers, claims, delivery, disagreement, impressions, review, worksheet
 from cases.admin import preview
 from cases.admin.autosave import autosave, wants_json
 from cases.admin.catalogue import catalogue
@@ -54,6 +54,7 @@ class CaseActions:
             self._route("add-finding", self.add_finding),
             self._route("remove-finding/<int:finding_id>", self.remove_finding),
             self._route("send-again", self.send_again),
+            self._route("leave-altered", self.leave_altered),
         ]
 
     def preview(self, request: HttpRequest, case: Case) -> HttpResponse:
@@ -197,6 +198,13 @@ class CaseActions:
                 ),
             )
         return _to(case)
+
+    def leave_altered(self, request: HttpRequest, case: Case) -> HttpResponse:
+        """What stands in Jotform instead of the answer is right; go on to the next case."""
+        if not disagreement.leave_altered(case, _actor(request)):
+            return _to(case)
+        messages.success(request, _("What stands in Jotform stays there."))
+        return _to_next(request, case)
 
     def _route(self, route: str, action: View) -> URLPattern:
         """POST only, by somebody who may decide; a reloaded address leads back to the case."""

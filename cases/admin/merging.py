@@ -2,7 +2,6 @@
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from cases.merging import MergeError, merge, plan
 from implants.models import Implant, ReferenceImage
+from raiox.common.choosing import RowSelect
 from raiox.common.staff import staff_required
 
 
@@ -18,7 +18,7 @@ def _implant_field(label: object) -> forms.ModelChoiceField:
     return forms.ModelChoiceField(
         Implant.objects.select_related("manufacturer"),
         label=label,  # type: ignore[arg-type]  # lazy
-        widget=AutocompleteSelect(
+        widget=RowSelect(
             ReferenceImage._meta.get_field("implant"),
             admin.site,
             attrs={"data-width": "100%"},
@@ -53,14 +53,14 @@ def merge_implants(request: HttpRequest) -> HttpResponse:
     return _page(request, form=form, plan=None if survivor == merged else plan(survivor, merged))
 
 
-def _page(request: HttpRequest, **context: object) -> HttpResponse:
-    form: forms.Form = context["form"]  # type: ignore[assignment]
+def _page(request: HttpRequest, form: forms.Form, **context: object) -> HttpResponse:
     return TemplateResponse(
         request,
         "admin/merge_implants.html",
         {
             **admin.site.each_context(request),
             "title": _("Merge two implants"),
+            "form": form,
             "media": form.media,
             **context,
         },

@@ -16,7 +16,7 @@ from cases.admin.impression_form import ImpressionForm
 from cases.admin.keys import key_texts
 from cases.admin.timeline import timeline
 from cases.candidates import Candidate, shortlists_of
-from cases.disagreement import is_gone
+from cases.disagreement import is_gone, was_altered
 from cases.finding_search import SearchState, search_states
 from cases.forms import Desk, FindingForm
 from cases.impressions import as_seen_by
@@ -94,6 +94,7 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
         "deliveries": deliveries,
         "can_send_again": _can_send_again(case, deliveries),
         "is_gone": is_gone(case),
+        "was_altered": was_altered(case),
         "answer": _answer(case, deliveries),
         **_shown_answer(case, desk),
         "next_case": next_waiting(case, user),

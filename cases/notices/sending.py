@@ -82,7 +82,7 @@ def _one_at_a_time(key: str) -> None:
 def _dispatch(letter: letters.Letter, recipient: Recipient, rows: list[Notice]) -> int:
     facts = {"channel": recipient.channel, "topic": rows[0].topic, "count": len(rows)}
     try:
-        _hand_over(letter, recipient)
+        _hand_over(letter, recipient, rows)
     except NotSent as error:
         logger.warning("notice not sent", extra={**facts, "reason": str(error)})
         _end_or_repeat(rows, error)
@@ -99,11 +99,11 @@ def _dispatch(letter: letters.Letter, recipient: Recipient, rows: list[Notice]) 
     return 1
 
 
-def _hand_over(letter: letters.Letter, recipient: Recipient) -> None:
+def _hand_over(letter: letters.Letter, recipient: Recipient, rows: list[Notice]) -> None:
     if recipient.channel == Channel.TELEGRAM:
         telegram.send_message(letter.text)
     elif recipient.user:
-        mail.send_mail(letter, recipient.user.email)
+        mail.send_mail(letter, recipient.user.email, [row.pk for row in rows])
 
 
 def _end_or_repeat(rows: list[Notice], error: NotSent) -> None:

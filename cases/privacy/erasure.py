@@ -1,6 +1,7 @@
 """Erases all that is held about a submission, as its patient or dentist may ask."""
 
 import logging
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db import transaction
@@ -66,3 +67,23 @@ def erase(held: Holding) -> None:
         number = held.case.pk
         held.case.delete()
         logger.warning("case erased", extra={"case_id": number})
+
+
+def erase_again(digests: Iterable[str]) -> int:
+    """Erase what has these digests: a backup brought back what was erased after it; the count.
+
+    Raises `OSError`; what was erased until then stays so.
+    """
+    wanted = set(digests)
+    held = {
+        *Case.objects.values_list("form__form_id", "submission_id"),
+        *InboundEvent.objects.values_list("form_id", "submission_id"),
+    }
+    found = [ids for ids in sorted(held) if ErasedSubmission.digest_of(*ids) in wanted]
+    for ids in found:
+        erase(holding_of_submission(*ids))
+    # Of the others nothing came back, and nothing may.
+    ErasedSubmission.objects.bulk_create(
+        [ErasedSubmission(digest=digest) for digest in wanted], ignore_conflicts=True
+    )
+    return len(found)

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Final
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
@@ -13,6 +14,8 @@ from cases.models import CaseImage
 
 logger = logging.getLogger(__name__)
 FOLDER: Final = "uploads"
+LEGACY: Final = f"{FOLDER}/legado/"
+"""Films of the earlier service, which never had cases: kept for `RETENTION_DAYS` (cases.legacy)."""
 # A film is saved a moment before its row says so.
 _SETTLED: Final = timedelta(days=1)
 
@@ -26,8 +29,7 @@ def delete_films(images: Iterable[CaseImage]) -> None:
 
 def delete_strays() -> int:
     """Delete films whose row was never written, since their worker died in between; the count."""
-    long_ago = timezone.now() - _SETTLED
-    strays = [name for name in _unknown(_films(FOLDER)) if _written(name) < long_ago]
+    strays = [name for name in _unknown(films_below(FOLDER)) if _is_over(name)]
     for name in strays:
         default_storage.delete(name)
     if strays:
@@ -35,14 +37,15 @@ def delete_strays() -> int:
     return len(strays)
 
 
-def _films(folder: str) -> Iterator[str]:
+def films_below(folder: str) -> Iterator[str]:
+    """The names of all files in `folder` and in those below it; none if it is not there."""
     try:
         folders, files = default_storage.listdir(folder)
     except FileNotFoundError:
         return
     yield from (str(PurePosixPath(folder, name)) for name in files)
     for name in folders:
-        yield from _films(str(PurePosixPath(folder, name)))
+        yield from films_below(str(PurePosixPath(folder, name)))
 
 
 def _unknown(names: Iterable[str]) -> list[str]:
@@ -54,5 +57,6 @@ def _unknown(names: Iterable[str]) -> list[str]:
     return [name for name in found if name not in known]
 
 
-def _written(name: str) -> datetime:
-    return default_storage.get_modified_time(name)
+def _is_over(name: str) -> bool:
+    kept = timedelta(days=settings.RETENTION_DAYS) if name.startswith(LEGACY) else _SETTLED
+    return default_storage.get_modified_time(name) < timezone.now() - kept

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.db import models
 
-from cases.models import Case, CaseImage, Delivery, Finding
+from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from webhooks.models import InboundEvent
 
 PERSONAL: Final[dict[type[models.Model], dict[str, object]]] = {
@@ -32,6 +32,18 @@ HARMLESS: Final[dict[type[models.Model], frozenset[str]]] = {
     # Ids of Jotform, teeth, and what the service itself wrote.
     Case: frozenset({"submission_id", "tooth", "confidence", "correlation_id"}),
     Finding: frozenset({"tooth"}),
+    # Of `data` what `HARMLESS_DETAILS` names.
+    CaseEvent: frozenset({"correlation_id"}),
     InboundEvent: frozenset({"form_id", "submission_id", "digest", "reason", "correlation_id"}),
 }
 """Fields of text that hold none."""
+
+HARMLESS_DETAILS: Final[frozenset[str]] = frozenset({
+    "attempt", "best", "consent", "edited", "encoder", "fields", "finding", "holder", "image",
+    "images", "implant", "impression", "kind", "lacking", "problem", "reason", "reference",
+    "region", "searches", "taken_back", "tooth", "until", "verdict",
+})  # fmt: skip
+"""Details of a case's events that are ids, counts, codes, times and places on a film.
+
+Whatever else an event says goes with the personal data: errors' words may quote a patient.
+"""

@@ -17,7 +17,7 @@ from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from cases.privacy.files import delete_films, delete_strays
 from cases.privacy.models import AccessRecord
-from cases.privacy.personal import PERSONAL
+from cases.privacy.personal import HARMLESS_DETAILS, PERSONAL
 from webhooks.models import InboundEvent
 
 logger = logging.getLogger(__name__)
@@ -40,9 +40,14 @@ def expired_cases(now: datetime | None = None) -> QuerySet[Case]:
         form_id=OuterRef("form__form_id"), submission_id=OuterRef("submission_id")
     )
     came_back = events.filter(received_at__gt=OuterRef("personal_data_deleted_at"))
+    went_on = CaseEvent.objects.filter(
+        case=OuterRef("pk"),
+        created_at__gt=OuterRef("personal_data_deleted_at"),
+        created_at__lte=limit,
+    ).exclude(kind=CaseEvent.Kind.PERSONAL_DATA_DELETED)
     return (
         Case.objects.filter(created_at__lte=limit)
-        .filter(Q(personal_data_deleted_at=None) | Exists(came_back))
+        .filter(Q(personal_data_deleted_at=None) | Exists(came_back) | Exists(went_on))
         .exclude(Exists(events.filter(received_at__gt=limit)))
     )
 
@@ -89,6 +94,7 @@ def _purge(case: Case) -> None:
         Case.objects.filter(pk=case.pk).update(
             **PERSONAL[Case], personal_data_deleted_at=timezone.now()
         )
+        _forget_words(case.events.all())
         record(case, CaseEvent.Kind.PERSONAL_DATA_DELETED)
 
 
@@ -98,3 +104,11 @@ def _blank_images(images: QuerySet[CaseImage]) -> None:
     # An address names the file, and must be another one for each image of a case.
     address = Concat(Value("deleted/"), Cast(F("pk"), TextField()))
     images.update(**PERSONAL[CaseImage], url=address)
+
+
+def _forget_words(events: QuerySet[CaseEvent]) -> None:
+    """Of what the events say, keep ids, counts and codes."""
+    for event in events:
+        kept = {name: value for name, value in event.data.items() if name in HARMLESS_DETAILS}
+        if kept != event.data:
+            events.filter(pk=event.pk).update(data=kept)

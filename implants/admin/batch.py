@@ -35,31 +35,31 @@ def batch_form(model: Any, names: tuple[str, ...], data: Any) -> forms.ModelForm
     return form
 
 
-class BatchMixin:
+class BatchMixin(admin.ModelAdmin):
     """The action and its page; `batch_fields` may be set together."""
 
     batch_fields: tuple[str, ...] = ()
 
     def get_urls(self) -> list[Any]:
         """`batch/` takes `ids` with commas between them."""
-        name = f"implants_{self.opts.model_name}_batch"  # type: ignore[attr-defined]
-        guard = self.admin_site.admin_view  # type: ignore[attr-defined]
+        name = f"implants_{self.opts.model_name}_batch"
+        guard = self.admin_site.admin_view
         own: list[URLPattern] = [path("batch/", guard(self.batch_view), name=name)]
-        return [*own, *super().get_urls()]  # type: ignore[misc]
+        return [*own, *super().get_urls()]
 
     @admin.action(permissions=["change"], description=gettext_lazy("Edit several at once…"))
     def batch(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
         """Ask which fields get which values."""
         ids = list(queryset.values_list("pk", flat=True))
-        return self._ask_batch(request, ids, batch_form(self.model, self.batch_fields, None), [])  # type: ignore[attr-defined]
+        return self._ask_batch(request, ids, batch_form(self.model, self.batch_fields, None), [])
 
     def batch_view(self, request: HttpRequest) -> HttpResponse:
         """Ask, show what would change, or do what was shown."""
-        if not self.has_change_permission(request):  # type: ignore[attr-defined]
+        if not self.has_change_permission(request):
             raise PermissionDenied
         ids = chosen_ids(request)
         chosen = [name for name in self.batch_fields if f"set_{name}" in request.POST]
-        form = batch_form(self.model, self.batch_fields, request.POST or None)  # type: ignore[attr-defined]
+        form = batch_form(self.model, self.batch_fields, request.POST or None)
         if request.method != "POST" or not ids:
             return redirect(self._list_address())
         if "back" in request.POST or not self._is_batch_valid(request, form, chosen):
@@ -81,7 +81,7 @@ class BatchMixin:
     ) -> HttpResponse:
         values = {name: form.cleaned_data[name] for name in chosen}
         with transaction.atomic():
-            rows = self.model.objects.select_for_update(of=("self",)).filter(pk__in=ids)  # type: ignore[attr-defined]
+            rows = self.model.objects.select_for_update(of=("self",)).filter(pk__in=ids)
             changes = changes_of(list(rows.order_by("pk")), values)
             mark = batch_mark(changes)
             if request.POST.get("mark") == mark:
@@ -118,7 +118,7 @@ class BatchMixin:
         self, request: HttpRequest, ids: list[int], form: forms.ModelForm, chosen: list[str]
     ) -> HttpResponse:
         fields = [(form[name], name in chosen) for name in self.batch_fields]
-        rows = self.model.objects.filter(pk__in=ids)  # type: ignore[attr-defined]
+        rows = self.model.objects.filter(pk__in=ids)
         return self._batch_page(
             request, ids, form, chosen, "ask", fields=fields, rows=rows[:12], count=rows.count()
         )
@@ -131,12 +131,12 @@ class BatchMixin:
             request,
             "admin/implants/batch.html",
             {
-                **self.admin_site.each_context(request),  # type: ignore[attr-defined]
+                **self.admin_site.each_context(request),
                 "title": _("Edit several at once"),
-                "opts": self.opts,  # type: ignore[attr-defined]
+                "opts": self.opts,
                 "list_address": self._list_address(),
                 "next": self._way_back(request),
-                "batch_address": reverse(f"admin:implants_{self.opts.model_name}_batch"),  # type: ignore[attr-defined]
+                "batch_address": reverse(f"admin:implants_{self.opts.model_name}_batch"),
                 "ids": ",".join(map(str, ids)),
                 "step": step,
                 "form": form,
@@ -147,7 +147,7 @@ class BatchMixin:
 
     def _way_back(self, request: HttpRequest) -> str:
         """The list, or the gallery in which the rows were chosen."""
-        return back_to(request, f"admin:implants_{self.opts.model_name}_changelist")  # type: ignore[attr-defined]
+        return back_to(request, f"admin:implants_{self.opts.model_name}_changelist")
 
     def _list_address(self) -> str:
-        return reverse(f"admin:implants_{self.opts.model_name}_changelist")  # type: ignore[attr-defined]
+        return reverse(f"admin:implants_{self.opts.model_name}_changelist")

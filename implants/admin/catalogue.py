@@ -1,7 +1,10 @@
 """Manufacturers and implants."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
+from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -16,6 +19,7 @@ from implants.admin.films import FilmsMixin
 from implants.admin.removal import delete_with_films
 from implants.forms import ImplantForm
 from implants.models import Implant, Manufacturer, ReferenceImage
+from raiox.common.choosing import RowSelect
 
 
 @admin.register(Manufacturer)
@@ -80,6 +84,13 @@ class ImplantAdmin(
         """With manufacturer and number of references: lists and search fields name both."""
         implants = super().get_queryset(request).select_related("manufacturer")
         return implants.annotate(reference_count=Count("references"))
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **options: Any
+    ) -> ModelChoiceField | None:
+        """Our own search field for the manufacturer."""
+        widget = RowSelect(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, widget=widget, **options)
 
     def response_post_save_add(self, request: HttpRequest, obj: Implant) -> HttpResponseRedirect:
         """A new implant's page is where its radiographs are dropped."""

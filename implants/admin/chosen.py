@@ -14,6 +14,6 @@ def chosen_ids(request: HttpRequest) -> list[int]:
 def back_to(request: HttpRequest, route: str) -> str:
     """The page of ours to return to: `next`, else the route's."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    if wanted and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
+    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, allowed_hosts=None):
         return wanted
     return reverse(route)

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from implants.admin.chosen import back_to, chosen_ids
 from implants.models import Implant, ReferenceImage
 from implants.moving import Moved, move_references
+from raiox.common.choosing import RowSelect
 
 _SHOWN = 24
 
@@ -25,7 +25,7 @@ class _TargetForm(forms.Form):
     implant = forms.ModelChoiceField(
         Implant.objects.select_related("manufacturer"),
         label=gettext_lazy("Move to"),
-        widget=AutocompleteSelect(
+        widget=RowSelect(
             ReferenceImage._meta.get_field("implant"),
             admin.site,
             attrs={"data-width": "100%"},

@@ -3,8 +3,12 @@
 A vector is mean + implant + film, both normally distributed, on the unit sphere: how much two films
 of one implant differ, and how much implants do, are the catalogue's own covariances. Few films
 span few dimensions of 512 only, which would make search easier than it is; so each covariance is
-shrunk (Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional covariance
-matrices") towards a sphere, by as much as the number of films makes it uncertain.
+shrunk towards a sphere, by as much as the number of films makes it uncertain: by a share s that
+Ledoit and Wolf estimate (2004, "A well-conditioned estimator for large-dimensional covariance
+matrices"), but what departs from the sphere is kept by sqrt(1 - s), not by their 1 - s. Theirs is
+nearest to the true matrix, and flatter than it; how hard a search is hangs on how far the spectrum
+departs from a flat one. (1 - s) of the sample's squared departure is the true one's, the rest is
+chance; so by sqrt(1 - s) the spectrum spreads as much as the true one does.
 """
 
 from dataclasses import dataclass
@@ -60,12 +64,23 @@ def fit(vectors: Floats, owners: NDArray) -> Distribution:
     np.add.at(sums, implant_of, vectors)
     deviations = vectors - (sums / counts[:, None])[implant_of]
     mean = vectors.mean(axis=0)
-    within = _covariance(deviations, len(vectors) - len(counts))
-    total = _covariance(vectors - mean, len(vectors) - 1)
+    within = covariance(deviations, len(vectors) - len(counts))
+    total = covariance(vectors - mean, len(vectors) - 1)
     # The traces are unbiased, the difference of two shrunk matrices is not: its shape counts.
     between = _factor(total - within)
     share = max(np.trace(total) - np.trace(within), 0.0) / max((between**2).sum(), 1e-12)
     return Distribution(mean, between * np.sqrt(share), _factor(within))
+
+
+def with_spectrum(fitted: Distribution, mean: Floats, variances: Floats) -> Distribution:
+    """Vectors round `mean` (512,), with `variances` (512,) along the axes.
+
+    Only how much of the variance lies between implants is the `fitted` distribution's. Which axes
+    they are makes no difference to a search by cosine.
+    """
+    between, within = (fitted.between**2).sum(), (fitted.within**2).sum()
+    scales, share = np.diag(np.sqrt(variances)), between / (between + within)
+    return Distribution(mean, np.sqrt(share) * scales, np.sqrt(1 - share) * scales)
 
 
 def sizes(rng: np.random.Generator, references: int) -> NDArray[np.int64]:
@@ -76,15 +91,19 @@ def sizes(rng: np.random.Generator, references: int) -> NDArray[np.int64]:
     return counts
 
 
-def _covariance(deviations: Floats, freedom: int) -> Floats:
-    """Ledoit and Wolf's estimate from (n, p) deviations with so many degrees of freedom."""
+def covariance(deviations: Floats, freedom: int) -> Floats:
+    """What (n, p) deviations with so many degrees of freedom tell of their covariance, (p, p).
+
+    Its trace and the sum of its squares are as of the true one; see the top of this file.
+    """
     size = deviations.shape[1]
     sample = deviations.T @ deviations / freedom
     level = np.trace(sample) / size
     spread = ((sample - level * np.eye(size)) ** 2).sum()
     noise = (((deviations**2).sum(axis=1) ** 2).sum() / freedom - (sample**2).sum()) / freedom
     share = min(max(noise / spread, 0.0), 1.0)
-    return (1 - share) * sample + share * level * np.eye(size)
+    kept = np.sqrt(1 - share)
+    return kept * sample + (1 - kept) * level * np.eye(size)
 
 
 def _factor(covariance: Floats) -> Floats:

@@ -8,13 +8,13 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from numpy.typing import NDArray
 
 from implants.benchmark import scratch
 from implants.benchmark.workload import K, Workload
 from implants.models import ReferenceVector
-from implants.search import EF_SEARCH, search
+from implants.search import search
 
 NO_LIMIT = 2**62
 _NEIGHBOURS = (100, 10, K, 1)
@@ -45,9 +45,15 @@ def of_product(
     *,
     filtered: bool,
     exact_limit: int | None = None,
+    depth: int | None = None,
 ) -> Method:
-    """`implants.search.search` itself, as set up or with another exact limit."""
+    """`implants.search.search` itself, as set up or with another exact limit.
+
+    `depth`: as measured on these vectors; none is needed where the index is not asked.
+    """
     options: dict[str, Any] = {"encoder_id": encoder_id, "k": K, "exact_limit": exact_limit}
+    options["depth"] = depth
+    options["using"] = DEFAULT_DB_ALIAS  # the tables of a measurement are on no replica
     options |= {"manufacturer_id": scratch.KEPT_MAKER_ID} if filtered else {}
 
     def answer(query: _Query) -> list[int]:
@@ -67,8 +73,8 @@ def of_numpy(workload: Workload, *, filtered: bool) -> Method:
     return Method("numpy exact", label(filtered), answer, 0.0, compared.vectors.nbytes / 1e6)
 
 
-def of_hnswlib(workload: Workload) -> list[Method]:
-    """hnswlib with the parameters of the product's index, in memory, in float32.
+def of_hnswlib(workload: Workload, depth: int) -> list[Method]:
+    """hnswlib with the parameters of the product's index and search, in memory, in float32.
 
     Raises `ImportError` where it isn't installed.
     """
@@ -81,9 +87,9 @@ def of_hnswlib(workload: Workload) -> list[Method]:
     for part in np.array_split(workload.order, max(1, len(workload.order) // 5000)):
         index.add_items(workload.vectors[part], part)
     build_s = time.perf_counter() - start
-    index.set_ef(EF_SEARCH)
+    index.set_ef(depth)
     kept = workload.makers[workload.owners] == 0
-    name, size_mb = f"hnswlib ef {EF_SEARCH}", index.index_file_size() / 1e6
+    name, size_mb = f"hnswlib ef {depth}", index.index_file_size() / 1e6
 
     def method(filtered: bool) -> Method:
         keep = (lambda number: bool(kept[number])) if filtered else None

@@ -149,8 +149,11 @@ def _watch(builder: int, total: int, ended: threading.Event) -> None:
 
 
 def size_mb(relation: str) -> float:
-    """What a table (without indexes) or an index takes, in 10^6 bytes."""
-    return float(execute("SELECT pg_table_size(%s::regclass)", [relation])[0][0]) / 1e6
+    """What a table (without indexes) or an index takes, partitions too, in 10^6 bytes."""
+    parts = "SELECT sum(pg_table_size(relid)) FROM pg_partition_tree(%s::regclass)"
+    whole = "SELECT pg_table_size(%s::regclass)"
+    ((size,),) = execute(f"SELECT coalesce(({parts}), ({whole}))", [relation, relation])
+    return float(size) / 1e6
 
 
 def fill_catalogue(workload: Workload) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from implants.calibration.evidence import Decision
 from implants.calibration.words import FORMAT, Calibration
 from implants.catalogue import without_vector
+from implants.depth import keep_depth
 from implants.leave_one_out import CatalogueVectors, leave_one_out
 from implants.models import Encoder, ReferenceVector
 from implants.quality import keep_quality, measure
@@ -19,7 +20,7 @@ from implants.suspects import keep_suspicions, suspicious
 
 logger = logging.getLogger(__name__)
 
-_MADE: Final = "calibration, quality, suspicions"
+_MADE: Final = "calibration, quality, suspicions, depth"
 """What a refresh makes: with something new in it, what is there already is made anew."""
 
 # A vector made anew is a new row; an implant can be merged, a film turn out to be another's.
@@ -62,6 +63,7 @@ def refresh(encoder: Encoder, decisions: Sequence[Decision]) -> bool:
     # The mark last: whatever fails before it is done again.
     keep_quality(encoder.pk, measure(found))
     keep_suspicions(encoder.pk, suspicious(vectors))
+    keep_depth(encoder.pk, vectors)
     Encoder.objects.filter(pk=encoder.pk).update(calibration=values)
     logger.info("encoder calibrated", extra={"encoder": encoder.name})
     return True

@@ -25,6 +25,10 @@ _BODY: Final = 15
 """What is narrower is a body before a background: implants, crowns and roots are."""
 _SEAM: Final = 5
 """Around what lies beside the film, its edge would count as a body."""
+_LINE: Final = "<u8"
+"""A line of `_SIDE` pixels as one number of as many bits."""
+_NEUTRAL: Final[dict[np.ufunc, int]] = {np.minimum: 255, np.maximum: 0, np.logical_or: False}
+"""What changes no minimum, maximum or union."""
 
 
 def is_inverted(image: Image.Image, threshold: float) -> bool:
@@ -62,12 +66,21 @@ def _beside_film(small: Small) -> Mask:
 
     A scanned film has a white frame with round corners, which would look like an inverted one.
     """
-    beside = np.zeros(small.shape, dtype=bool)
-    for extreme in (small <= _BESIDE, small >= 255 - _BESIDE):
-        for turn in range(4):
-            runs = np.logical_and.accumulate(np.rot90(extreme, turn), axis=0)
-            beside |= np.rot90(runs, -turn)
+    extremes = np.stack([small <= _BESIDE, small >= 255 - _BESIDE])
+    turned = extremes.swapaxes(1, 2)
+    sides = [extremes, extremes[:, :, ::-1], turned, turned[:, :, ::-1]]
+    # Two extremes from each side.
+    runs = np.logical_or.reduce(_runs_from_the_start(np.stack(sides, axis=1)))
+    beside: Mask = runs[0] | runs[1][:, ::-1] | runs[2].T | runs[3][:, ::-1].T
     return beside
+
+
+def _runs_from_the_start(lines: Mask) -> Mask:
+    """Of each line of `_SIDE` along the last axis what is true before anything is false."""
+    numbers = np.packbits(lines, axis=-1, bitorder="little").view(_LINE)
+    # One more turns the lowest bits that are set into zeros, up to the first that is not.
+    runs = numbers & ~(numbers + np.uint64(1))
+    return np.unpackbits(runs.view(np.uint8), axis=-1, bitorder="little").view(bool)
 
 
 def _fall_to_border(values: Small, film: Mask) -> float:
@@ -83,18 +96,27 @@ def _depth() -> NDArray[np.float32]:
 
 def _bright_bodies(values: Small, film: Mask) -> float:
     """What stands out of its surroundings as bright against what does as dark, -1 to 1."""
-    opened = _slide(_slide(values, np.minimum, _BODY), np.maximum, _BODY)
-    closed = _slide(_slide(values, np.maximum, _BODY), np.minimum, _BODY)
-    inner = ~_slide(~film, np.logical_or, _SEAM)
-    bright = float(np.sum(values - opened, where=inner, dtype=np.int64))
-    dark = float(np.sum(closed - values, where=inner, dtype=np.int64))
+    # Dark bodies are bright ones of the negative.
+    both = np.stack([values, 255 - values])
+    opened = _slide(_slide(both, np.minimum, _BODY), np.maximum, _BODY)
+    inner = ~_slide(~film[None], np.logical_or, _SEAM)
+    bright, dark = (float(np.sum(stands, dtype=np.int64)) for stands in (both - opened) * inner)
     return (bright - dark) / max(bright + dark, 1)
 
 
-def _slide(values: NDArray[Any], extreme: np.ufunc, width: int) -> NDArray[Any]:
-    """The minimum or maximum in a square window around each pixel, the edges repeated."""
-    padded = np.pad(values, width // 2, mode="edge")
-    return _slide_down(_slide_down(padded, extreme, width).T, extreme, width).T
+def _slide(images: NDArray[Any], extreme: np.ufunc, width: int) -> NDArray[Any]:
+    """The minimum or maximum in a square window around each pixel, as far as there are pixels.
+
+    `images` is (n, height, width).
+    """
+    beside = width // 2
+    count, height, across = images.shape
+    padded = np.full(
+        (count, height + 2 * beside, across + 2 * beside), _NEUTRAL[extreme], images.dtype
+    )
+    padded[:, beside:-beside, beside:-beside] = images
+    down = _slide_down(padded.swapaxes(0, 1), extreme, width)
+    return _slide_down(down.swapaxes(0, 2), extreme, width).transpose(1, 2, 0)
 
 
 def _slide_down(lines: NDArray[Any], extreme: np.ufunc, width: int) -> NDArray[Any]:

@@ -144,10 +144,28 @@ def _without_frame(pixels: Gray, steps: Preprocessing) -> Gray:
 
 def _frame_ends(lines: Gray, steps: Preprocessing) -> slice | None:
     """The rows that remain between frame at the top and at the bottom; None if none does."""
+    top = _frame_depth(lines, steps)
+    if top == len(lines):
+        return None
+    return slice(top, len(lines) - _frame_depth(lines[::-1], steps))
+
+
+def _frame_depth(lines: Gray, steps: Preprocessing) -> int:
+    """How many rows are frame before the first that is not."""
+    # Most films have no frame or one of a few lines: the rest of the film need not be read.
+    start, count = 0, 1
+    while start < len(lines):
+        film = np.flatnonzero(~_are_frame(lines[start : start + count], steps))
+        if film.size:
+            return start + int(film[0])
+        start, count = start + count, count * 2
+    return len(lines)
+
+
+def _are_frame(lines: Gray, steps: Preprocessing) -> NDArray[np.bool_]:
     darkest, lightest = lines.min(axis=1), lines.max(axis=1)
     extreme = (lightest <= steps.frame_dark) | (darkest >= steps.frame_light)
-    film = np.flatnonzero(~(extreme & (lightest - darkest <= steps.frame_spread)))
-    return slice(film[0], film[-1] + 1) if film.size else None
+    return extreme & (lightest - darkest <= steps.frame_spread)
 
 
 def _stretch(pixels: Gray, steps: Preprocessing) -> Image.Image:

@@ -8,10 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
 from django.utils.translation import gettext as _
-from import_export.formats import base_formats
-from openpyxl.utils.exceptions import InvalidFileException
 from tablib import Dataset
 
 MAX_BYTES: Final = 2 * 2**20
@@ -22,7 +19,7 @@ _SEPARATORS: Final = ";,\t"
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 _GUARD: Final = "'"
 _UNREADABLE: Final = (
-    InvalidFileException, zipfile.BadZipFile, ParseError, KeyError, ValueError, OSError, EOFError,
+    zipfile.BadZipFile, ParseError, KeyError, ValueError, OSError, EOFError,
     NotImplementedError, RuntimeError,
 )  # fmt: skip
 """What a broken or locked workbook makes openpyxl and zipfile raise."""
@@ -59,6 +56,8 @@ def read_table(name: str, data: bytes) -> Table:
     filled = [(number, line) for number, line in enumerate(lines, 1) if any(line)]
     if not filled:
         raise TableError(_("The file is empty."))
+    if any("\0" in text for _number, line in filled for text in line):
+        raise TableError(_("The file can't be read as a table."))
     if len(filled) - 1 > MAX_ROWS:
         raise TableError(_("The table has more than %(count)d rows.") % {"count": MAX_ROWS})
     (_number, head), *rows = filled
@@ -70,6 +69,9 @@ def read_table(name: str, data: bytes) -> Table:
 
 def write_table(kind: Kind, table: Dataset) -> bytes:
     """The file of a table. CSV as spreadsheets in Brazil open it: semicolons, UTF-8 with a mark."""
+    # Looks for what each of its formats needs, openpyxl too: no process's start has to wait for it.
+    from import_export.formats import base_formats
+
     if kind == Kind.CSV:
         text: str = base_formats.CSV().export_data(table, delimiter=";")
         return text.encode("utf-8-sig")
@@ -108,6 +110,9 @@ def _decoded(data: bytes) -> str:
 
 
 def _xlsx_lines(data: bytes) -> list[list[str]]:
+    import openpyxl  # a tenth of what every process's start would take
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             if sum(part.file_size for part in packed.infolist()) > _MAX_UNPACKED_BYTES:
@@ -120,7 +125,7 @@ def _xlsx_lines(data: bytes) -> list[list[str]]:
         return [[_cell(value) for value in row] for row in rows]
     except TableError:
         raise
-    except (*_UNREADABLE, IndexError) as error:
+    except (*_UNREADABLE, InvalidFileException, IndexError) as error:
         raise TableError(_("The file can't be read as a table.")) from error
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import resource
 import signal
 import sys
@@ -13,7 +14,7 @@ from typing import BinaryIO, Final
 
 from PIL import Image
 
-from implants.formats import Unreadable
+from implants.formats import MAX_PIXELS, Unreadable
 from implants.formats.colour import hue_variation
 
 _READERS: Final = {
@@ -25,7 +26,10 @@ _READERS: Final = {
 _MEMORY: Final = 400 * 1024**2
 """On top of what the interpreter and the reader hold: below 500 MB together."""
 _UNKNOWN_MAPPED: Final = 600 * 1024**2
-_CPU_SECONDS: Final = 2
+_LARGEST_PIECE: Final = 4 * MAX_PIXELS
+"""The most that a library asks for at once: one more copy of the largest film."""
+_CPU_SECONDS: Final = 1.6
+"""Below two with what the process that serves does for the same film."""
 
 
 def main(kind: str, source: BinaryIO, target: BinaryIO) -> None:
@@ -34,12 +38,12 @@ def main(kind: str, source: BinaryIO, target: BinaryIO) -> None:
     _limit()
     try:
         image, colour = _film(reader, source.read())
+        gray = image if image.mode == "I;16" else image.convert("L")
     except Unreadable as error:
-        return _write(target, {"error": error.code})
+        return _write(target, {"error": _blamed(error.code)})
     except MemoryError:
         return _write(target, {"error": "too_large"})
     _write(target, {"colour": colour})
-    gray = image if image.mode == "I;16" else image.convert("L")
     gray.save(target, "PPM")
     return None
 
@@ -58,22 +62,32 @@ def _limit() -> None:
 
     Set after the imports: where nothing is compiled yet, those alone take seconds.
     """
-    memory = _mapped() + _MEMORY
+    memory = _mapped("VmSize") + _MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    seconds = math.ceil(time.process_time()) + _CPU_SECONDS
+    seconds = math.ceil(time.process_time() + _CPU_SECONDS)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     signal.setitimer(signal.ITIMER_PROF, _CPU_SECONDS)  # the kernel's limit counts whole seconds
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def _mapped() -> int:
+def _blamed(code: str) -> str:
+    """Libraries tell of memory that they were refused in the same words as of damage.
+
+    So what is `not_an_image` is `too_large` where one more large piece was not to be had.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    ran_short = limit != resource.RLIM_INFINITY and _mapped("VmPeak") > limit - _LARGEST_PIECE
+    return "too_large" if code == "not_an_image" and ran_short else code
+
+
+def _mapped(which: str) -> int:
     """Bytes of address space in use: libraries take far more of it than of memory."""
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        status = Path("/proc/self/status").read_text()
     except OSError:
         return _UNKNOWN_MAPPED
-    return pages * resource.getpagesize()
+    return int(re.findall(rf"{which}:\s+(\d+) kB", status)[0]) * 1024
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from PIL.Image import Transpose
 
 from implants.formats import MAX_PIXELS, Unreadable, check_pixels
 from implants.formats.colour import hue_variation
+from implants.formats.plain import is_deep_jpeg
 
 MIN_CONTRAST: Final = 8
 """Gray levels between the darkest and the lightest pixel: with fewer there is no picture."""
@@ -24,6 +25,7 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF")
 HANDED_OVER: Final = ("PPM",)
 """The one that a reader in a process of its own writes."""
 
+_JPEG: Final = b"\xff\xd8\xff"
 _COLOUR_SIDE: Final = 64
 _STRIP_ROWS: Final = 256
 
@@ -71,7 +73,8 @@ def opened(data: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
     except _BOMB:
         raise Unreadable("too_large") from None
     except (UnidentifiedImageError, *_DAMAGED):
-        raise Unreadable("not_an_image") from None
+        is_known = data.startswith(_JPEG) and is_deep_jpeg(data)
+        raise Unreadable("unsupported_format" if is_known else "not_an_image") from None
     check_pixels(*source.size)
     if min(source.size) < MIN_SIDE:
         raise Unreadable("too_small")
@@ -102,6 +105,8 @@ def decoded(source: Image.Image) -> Image.Image:
         gray = _to_gray(source)
     except ValueError:  # Pillow has no way from this colour space to grayscale
         raise Unreadable("unsupported_format") from None
+    except AssertionError:  # Pillow's own, of colours by number without the list of colours
+        raise Unreadable("not_an_image") from None
     # A new image from the pixels leaves all metadata behind.
     pixels = np.asarray(_turn_upright(source, gray))
     if np.ptp(pixels) < MIN_CONTRAST:

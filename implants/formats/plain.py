@@ -16,6 +16,7 @@ _MOST_PIECES: Final = 2_000
 _MOST_SCANS: Final = 50
 """A progressive JPEG has about ten passes."""
 _MARKER, _FIRST, _RESTARTS, _SCAN = 0xFF, 0xC0, (0xD0, 0xD7), 0xDA
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def is_plain(kind: str, data: bytes) -> bool:
@@ -42,4 +43,20 @@ def _is_plain_png(data: bytes) -> bool:
         if at + 8 > len(data):
             return True
         at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return False
+
+
+def is_deep_jpeg(data: bytes) -> bool:
+    """Whether a JPEG says that its samples have other than 8 bits: no reader of ours takes those.
+
+    By walking from segment to segment up to the frame's: marker, length, and its first byte.
+    """
+    at = 2
+    for _ in range(_MOST_PIECES):
+        marker, length = data[at : at + 2], int.from_bytes(data[at + 2 : at + 4], "big")
+        if len(marker) < 2 or marker[0] != _MARKER:
+            return False
+        if marker[1] in _FRAMES:
+            return data[at + 4 : at + 5] not in (b"\x08", b"")
+        at += 2 + length
     return False

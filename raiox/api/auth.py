@@ -35,24 +35,18 @@ def _with_scopes(access: str) -> str:
     return str(token)
 
 
-def _ask_second_factor(user: User, otp: str) -> None:
-    """Raise unless the second factor is right, or neither there nor required."""
-    if not second_factor.is_enrolled(user):
-        if second_factor.is_required(user):
-            text = _("This account needs a second factor: set it up in the admin first.")
-            raise ApiError(403, "second_factor_missing", text)
-        return
-    if not otp:
-        raise ApiError(401, "otp_required", _("Send the code of your second factor as “otp”."))
-    if second_factor.check(user, otp.strip().lower()) is None:
-        raise ApiError(401, "otp_invalid", _("The code is not right, or it was used already."))
-
-
 def _locked_out() -> Throttled:
     wait = settings.AXES_COOLOFF_TIME.total_seconds()
     refusal = Throttled(wait=wait, detail=lockout.explain(), code="locked_out")
     refusal.detail = ErrorDetail(lockout.explain(), "locked_out")  # without its English addition
     return refusal
+
+
+def _refuse_who_lacks_second_factor(user: User) -> None:
+    """Raise for an account that needs a second factor and has enrolled none."""
+    if second_factor.is_required(user) and not second_factor.is_enrolled(user):
+        text = _("This account needs a second factor: set it up in the admin first.")
+        raise ApiError(403, "second_factor_missing", text)
 
 
 class LogInSerializer(TokenObtainPairSerializer):
@@ -76,13 +70,25 @@ class LogInSerializer(TokenObtainPairSerializer):
         try:
             tokens = super().validate(attrs)
         except AuthenticationFailed:
+            lockout.note_refusal(self.context["request"])
             if lockout.is_locked_out(self.context["request"]):
                 raise _locked_out() from None
             raise
         user = cast(User, self.user)
         lockout.forget(self.context["request"], user.username)
-        _ask_second_factor(user, otp)
+        self._ask_second_factor(user, otp)
         return {**tokens, "access": _with_scopes(tokens["access"])}
+
+    def _ask_second_factor(self, user: User, otp: str) -> None:
+        """Raise unless the second factor is right, or neither there nor required."""
+        if not second_factor.is_enrolled(user):
+            _refuse_who_lacks_second_factor(user)
+            return
+        if not otp:
+            raise ApiError(401, "otp_required", _("Send the code of your second factor as “otp”."))
+        if second_factor.check(user, otp.strip().lower()) is None:
+            lockout.note_refusal(self.context["request"])
+            raise ApiError(401, "otp_invalid", _("The code is not right, or it was used already."))
 
 
 class RefreshSerializer(TokenRefreshSerializer):
@@ -94,11 +100,13 @@ class RefreshSerializer(TokenRefreshSerializer):
         """Check the token and its owner, who may be gone, inactive or out of it by now."""
         try:
             tokens = super().validate(attrs)
-            JWTAuthentication().get_user(AccessToken(tokens["access"]))  # type: ignore[arg-type]
+            user = JWTAuthentication().get_user(AccessToken(tokens["access"]))  # type: ignore[arg-type]  # the same
         except User.DoesNotExist:  # simplejwt lets it pass, which would be a fault of the server
             raise AuthenticationFailed(
                 self.error_messages["no_active_account"], "no_active_account"
             ) from None
+        # Her rights, or the rule, may have grown since the log-in.
+        _refuse_who_lacks_second_factor(cast(User, user))
         return {**tokens, "access": _with_scopes(tokens["access"])}
 
 
@@ -126,7 +134,7 @@ class RefreshView(OpenMixin, TokenViewBase):
 
     serializer_class = RefreshSerializer
 
-    @extend_schema(responses={200: RefreshSerializer, **documented(400, 401, 411, 413, 415)})
+    @extend_schema(responses={200: RefreshSerializer, **documented(400, 401, 403, 411, 413, 415)})
     def post(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A new pair of tokens, with scopes by the groups of this moment; the old one is spent."""
         return super().post(request, *args, **kwargs)

@@ -33,6 +33,10 @@ _CASE_EVENTS = Counter(
     "raiox_case_events", "What happened to cases: decisions, deliveries and the rest.", ["what"],
     registry=REGISTRY,
 )  # fmt: skip
+_SEARCH_READS = Counter(
+    "raiox_search_reads", "Searches that a replica could have answered, by what answered and why.",
+    ["server", "reason"], registry=REGISTRY,
+)  # fmt: skip
 
 
 def stage(name: Stage) -> Timer:
@@ -54,3 +58,8 @@ def job_ended(task: str, outcome: str, seconds: float) -> None:
 def case_event(what: str) -> None:
     """Count what happened to a case."""
     _CASE_EVENTS.labels(what).inc()
+
+
+def search_read(server: Literal["replica", "primary"], reason: str) -> None:
+    """Count one search where there is a replica; `reason`: why the primary answered it."""
+    _SEARCH_READS.labels(server, reason).inc()

@@ -34,7 +34,8 @@ _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "max_connections": "100",
-    "shared_buffers": "128MB",
+    # A catalogue of 100,000 with its index fits in: half the time that its search takes outside.
+    "shared_buffers": "512MB",
     "maintenance_work_mem": "256MB",
     "work_mem": "16MB",
     "max_wal_size": "512MB",

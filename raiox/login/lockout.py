@@ -3,6 +3,7 @@
 For that address only: nobody can shut a person out from elsewhere.
 """
 
+import logging
 from typing import Any
 
 from axes.utils import reset
@@ -13,7 +14,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from raiox.common.client_address import client_address
+from raiox.common.client_address import client_address, counted_address
+
+logger = logging.getLogger(__name__)
 
 
 def is_locked_out(request: Any) -> bool:
@@ -43,12 +46,24 @@ def answer(
 
 def forget(request: Any, username: str) -> None:
     """After a right password the wrong ones before it count no more, as after a log-in."""
-    reset(ip=client_address(request), username=username)
+    reset(ip=counted_address(request), username=username)
 
 
 def client_for_logs(username: Any, address: Any, agent: Any, path: Any, request: Any) -> str:
-    """Who failed, as a log may say it: what strangers type as their name may be a password."""
-    return str(address)
+    """Who failed, as a log may say it: what strangers type as their name may be a password.
+
+    The whole address, where `address` is only as much of it as is counted.
+    """
+    return client_address(request)
+
+
+def note_refusal(request: Any) -> None:
+    """Say that a password or a code was wrong, and from where: fail2ban shuts out who goes on.
+
+    The service's own logs hold the addresses of those who were refused, and no others. Everybody's
+    stand in nginx's access log.
+    """
+    logger.warning("log-in refused", extra={"client": client_address(request)})
 
 
 class LogInForm(AdminAuthenticationForm):
@@ -56,6 +71,7 @@ class LogInForm(AdminAuthenticationForm):
 
     def get_invalid_login_error(self) -> ValidationError:
         """Why there was no log-in."""
+        note_refusal(self.request)
         if is_locked_out(self.request):
             return ValidationError(explain(), code="locked_out")
         return super().get_invalid_login_error()

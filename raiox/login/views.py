@@ -1,6 +1,7 @@
 """The admin's pages of the second factor."""
 
 from base64 import b32encode
+from textwrap import wrap
 from typing import Any
 
 import qrcode
@@ -17,6 +18,7 @@ from django_otp import login as log_in_with
 from qrcode.image.svg import SvgPathImage
 
 from raiox.login import second_factor
+from raiox.login.lockout import note_refusal
 
 
 class CodeForm(forms.Form):
@@ -51,8 +53,10 @@ def code_page(request: HttpRequest) -> HttpResponse:
     if user.is_verified() or not second_factor.is_enrolled(user):
         return redirect("admin:index" if user.is_verified() else "admin:second_factor")
     form = CodeForm(request.POST or None)
-    if form.is_valid() and _enter(request, user, form):
-        return redirect("admin:index")
+    if form.is_valid():
+        if _enter(request, user, form):
+            return redirect("admin:index")
+        note_refusal(request)
     return _page(request, "code", _("Second step of the log-in"), form=form)
 
 
@@ -74,7 +78,8 @@ def _enrol(request: HttpRequest, user: Any) -> HttpResponse:
         form=form,
         is_required=second_factor.is_required(user),
         picture=_qr_code(device.config_url),
-        key=b32encode(device.bin_key).decode(),
+        # In fours, as people read keys out; apps leave the spaces out.
+        key=" ".join(wrap(b32encode(device.bin_key).decode(), 4)),
     )
 
 

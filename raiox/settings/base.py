@@ -15,6 +15,9 @@ BASE_DIR = PROJECT_DIR
 VAR_DIR = Path(
     env.str("RAIOX_VAR_DIR", default=str(BASE_DIR / ("var/test" if RAIOX_ENV == "test" else "var")))
 )
+# Which commit this is: a release says so in a file (deploy/release). Empty in a developer's clone.
+_REVISION = BASE_DIR / "REVISION"
+RAIOX_COMMIT = _REVISION.read_text().strip() if _REVISION.is_file() else ""
 SECRETS_DIR = VAR_DIR / "secrets"
 
 # --- Secrets: generated once in local and test mode; elsewhere raiox.checks asks for them ---
@@ -101,9 +104,12 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "raiox.headers.PermissionsPolicyMiddleware",
+    "raiox.headers.NoStoreMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "raiox.login.sessions.NoSessionForMonitorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "raiox.nul.RefuseNulMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -139,9 +145,25 @@ DATABASES: dict[str, dict[str, Any]] = {
     if env.str("DATABASE_URL", default="")
     else {"ENGINE": "raiox.embedded_postgres", "NAME": "raiox"}
 }
-# A connection a worker or a web thread holds may have died with a database restart.
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DATABASES["default"]["CONN_MAX_AGE"] = 60
+# Searches are read there (implants.replica); nobody waits long for one that does not answer.
+if env.str("DATABASE_REPLICA_URL", default=""):
+    _replica = env.db_url("DATABASE_REPLICA_URL")
+    _patience = {"connect_timeout": 2, "tcp_user_timeout": 3000}
+    DATABASES["replica"] = _replica | {
+        "OPTIONS": _patience | _replica.get("OPTIONS", {}), "TEST": {"MIRROR": "default"},
+    }  # fmt: skip
+for _database in DATABASES.values():
+    # A connection a worker or a web thread holds may have died with a database restart.
+    _database["CONN_HEALTH_CHECKS"] = True
+    _database["CONN_MAX_AGE"] = 60
+# Threads share so many connections; without, each thread keeps its own. The worker's own, on which
+# it hears of jobs, and the replica's are never among them.
+DATABASE_POOL: int = env.int("DATABASE_POOL", default=0)
+if DATABASE_POOL:
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1, "max_size": DATABASE_POOL, "timeout": 10,
+    }  # fmt: skip
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Jobs ---
@@ -195,6 +217,8 @@ DO_SPACES_ENDPOINT: str = env.str(
     "DO_SPACES_ENDPOINT", default=f"https://{DO_SPACES_REGION}.digitaloceanspaces.com"
 )
 MEDIA_ROOT = VAR_DIR / "media"
+# Where nginx finds films of the local folder (`internal` there); empty: the service sends them.
+FILES_X_ACCEL: str = env.str("FILES_X_ACCEL", default="")
 STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"] if (BASE_DIR / "static").is_dir() else []
@@ -215,8 +239,9 @@ _LOCAL_FOLDER = {
     "BACKEND": "django.core.files.storage.FileSystemStorage",
     "OPTIONS": {
         "location": MEDIA_ROOT,
-        "file_permissions_mode": 0o600,
-        "directory_permissions_mode": 0o700,
+        # nginx's user is in the service's group (bootstrap.sh).
+        "file_permissions_mode": 0o640 if FILES_X_ACCEL else 0o600,
+        "directory_permissions_mode": 0o750 if FILES_X_ACCEL else 0o700,
     },
 }
 STORAGES: dict[str, dict[str, Any]] = {
@@ -235,6 +260,33 @@ IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 
 # Days after which images and personal data of patients are deleted (cases.privacy).
 RETENTION_DAYS: int = env.int("RETENTION_DAYS", default=90)
+
+# --- Backups (raiox.backups) ---
+# The database's, in a region of their own: what befalls one region leaves the other alone.
+BACKUP_BUCKET: str = env.str("BACKUP_BUCKET", default="raiox-backup")
+BACKUP_REGION: str = env.str("BACKUP_REGION", default="sfo3")
+BACKUP_ENDPOINT: str = env.str(
+    "BACKUP_ENDPOINT", default=f"https://{BACKUP_REGION}.digitaloceanspaces.com"
+)
+BACKUP_KEY: str = env.str("BACKUP_KEY", default="")
+BACKUP_SECRET: str = env.str("BACKUP_SECRET", default="")
+BACKUP_DAYS: int = env.int("BACKUP_DAYS", default=30)
+# Keys of age (age-keygen): the first encrypts, each of them decrypts. Empty: not encrypted.
+BACKUP_ENCRYPTION_KEY: str = env.str("BACKUP_ENCRYPTION_KEY", default="")
+# Of the bucket with the films: where its copies lie, and which folders are copied. A server gives
+# every secret a file, which is empty where there is none.
+OBJECTS_BACKUP_BUCKET: str = env.str("OBJECTS_BACKUP_BUCKET", default=BACKUP_BUCKET)
+OBJECTS_BACKUP_REGION: str = env.str("OBJECTS_BACKUP_REGION", default=BACKUP_REGION)
+OBJECTS_BACKUP_ENDPOINT: str = env.str(
+    "OBJECTS_BACKUP_ENDPOINT",
+    default=BACKUP_ENDPOINT
+    if OBJECTS_BACKUP_REGION == BACKUP_REGION
+    else f"https://{OBJECTS_BACKUP_REGION}.digitaloceanspaces.com",
+)
+OBJECTS_BACKUP_KEY: str = env.str("OBJECTS_BACKUP_KEY", default="") or BACKUP_KEY
+OBJECTS_BACKUP_SECRET: str = env.str("OBJECTS_BACKUP_SECRET", default="") or BACKUP_SECRET
+OBJECTS_BACKUP_FOLDERS: list[str] = env.list("OBJECTS_BACKUP_FOLDERS", default=["referencia/"])
+DELETED_OBJECTS_DAYS: int = env.int("DELETED_OBJECTS_DAYS", default=90)
 
 # --- Search ---
 EXACT_SEARCH_LIMIT: int = env.int("EXACT_SEARCH_LIMIT", default=30_000)
@@ -269,6 +321,10 @@ SPECTACULAR_SETTINGS = {
     "VERSION": RAIOX_VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "raiox.api.schema.forbid_nul",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
@@ -306,6 +362,6 @@ if SENTRY_DSN:
         "()": "raiox.common.sentry.Handler",
         "dsn": SENTRY_DSN,
         "environment": RAIOX_ENV,
-        "release": RAIOX_VERSION,
+        "release": RAIOX_COMMIT or RAIOX_VERSION,
     }
     LOGGING["root"]["handlers"].append("sentry")

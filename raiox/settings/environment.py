@@ -20,10 +20,16 @@ if os.environ.get("RAIOX_ENV") != "test":
 
 
 class _StrippedFiles(FileAwareMapping):
-    """Secrets in files, without the line end that editors and `echo` add."""
+    """Secrets in files, without the line end that editors and `echo` add.
+
+    On a server each secret has its file; an empty one says that it is not set.
+    """
 
     def __getitem__(self, key: str) -> str:
-        return str(super().__getitem__(key)).strip()
+        value = str(super().__getitem__(key)).strip()
+        if not value and f"{key}_FILE" in self.env:
+            raise KeyError(key)
+        return value
 
 
 class _Env(environ.Env):

@@ -31,10 +31,11 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 # Trying while locked out does not make it longer.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "raiox.common.client_address.client_address"
+AXES_CLIENT_IP_CALLABLE = "raiox.common.client_address.counted_address"
 AXES_LOCKOUT_CALLABLE = "raiox.login.lockout.answer"
 AXES_CLIENT_STR_CALLABLE = "raiox.login.lockout.client_for_logs"
-# Kept is what counts wrong passwords, until a log-in after its time, and nothing else.
+# Kept is what counts wrong passwords, and nothing else: until the next attempt by anybody after its
+# time, or the next morning (raiox.tasks).
 AXES_DISABLE_ACCESS_LOG = True
 AXES_SENSITIVE_PARAMETERS = ["username", "otp", "csrfmiddlewaretoken", "next"]
 AXES_VERBOSE = False
@@ -59,6 +60,8 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
 
 # --- Transport ---
 SECURE_SSL_REDIRECT = RAIOX_TLS
+# Monitors ask gunicorn itself, on its own machine; there is no TLS and no secret.
+SECURE_REDIRECT_EXEMPT = ["^(ping|healthcheck|health|metrics)$"]
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if RAIOX_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = RAIOX_TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None

@@ -15,6 +15,8 @@ from raiox.up.demo_users import LOGINS_FILE
 # Long enough for requests and jobs under way, short enough for somebody who waits at a terminal.
 _WEB_STOP_SECONDS = 4
 _WORKER_STOP_SECONDS = 5
+# Jobs can wait for a processor, Jotform and people can't: a busy worker slowed each answer down.
+_WORKER_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -65,21 +67,21 @@ class Plan:
         return f"http://{self.host}:{self.port + 1}"
 
     def prepare(self) -> Program:
-        """Everything that must be true before the service starts."""
-        return self._quiet("prepare", _manage("prepare"))
+        """Everything that must be true before the service starts; `up` itself ran the checks."""
+        return self._quiet("prepare", _manage("prepare", "--skip-checks"))
 
     def web(self) -> Program:
-        """The web process: threads share one memory, which cache and rate limits rely on."""
+        """The web process; the rest is in gunicorn.conf.py."""
         command = [sys.executable, "-m", "gunicorn", "raiox.wsgi:application"]
-        command += ["--bind", f"{self.host}:{self.port}", "--worker-class", "gthread"]
-        command += ["--workers", str(settings.WEB_PROCESSES), "--threads", "8"]
-        command += ["--graceful-timeout", str(_WEB_STOP_SECONDS - 1), "--no-control-socket"]
+        command += ["--bind", f"{self.host}:{self.port}"]
+        command += ["--graceful-timeout", str(_WEB_STOP_SECONDS - 1)]
         return self._product("web", command, self._log("web"), _WEB_STOP_SECONDS)
 
     def worker(self) -> Program:
         """The worker: lets running jobs end before it stops."""
         patience = str(_WORKER_STOP_SECONDS - 1)
-        command = _manage("procrastinate", "worker", "--shutdown-graceful-timeout", patience)
+        command = ["nice", "-n", str(_WORKER_NICENESS)]
+        command += _manage("procrastinate", "worker", "--shutdown-graceful-timeout", patience)
         return self._product("worker", command, self._log("worker"), _WORKER_STOP_SECONDS)
 
     def sandbox(self) -> Program:

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from rest_framework_simplejwt.token_blacklist.models import OutstandingToken
 from rest_framework_simplejwt.tokens import AccessToken
 
-from raiox.tasks import forget_expired_tokens
+from raiox.tasks import forget_log_ins
 from tests.api.conftest import PASSWORD, log_in
 
 pytestmark = pytest.mark.django_db
@@ -183,5 +183,5 @@ def test_expired_tokens_are_forgotten(make_user: MakeUser) -> None:
     tokens_of(make_user("ana", "Leitores"))
     OutstandingToken.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     tokens_of(make_user("eva", "Leitores"))
-    forget_expired_tokens(0)
+    forget_log_ins(0)
     assert list(OutstandingToken.objects.values_list("user__username", flat=True)) == ["eva"]

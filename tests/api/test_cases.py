@@ -198,9 +198,7 @@ def test_cases_are_chosen_by_submission_and_time(
     assert ids(as_reader.get("/cases", {"form_id": "another"})) == []
 
 
-@pytest.mark.parametrize(
-    "query", [{"received_from": "yesterday"}, {"received_from": ""}, {"form_id": "\0"}]
-)
+@pytest.mark.parametrize("query", [{"received_from": "yesterday"}, {"received_from": ""}])
 def test_a_filter_that_makes_no_sense_is_refused(
     as_reader: APIClient, query: dict[str, str]
 ) -> None:

@@ -79,6 +79,9 @@ def test_reject_with_a_reason(page: Page, stack: Stack) -> None:
     page.get_by_role("button", name="Rejeitar…").click()
     page.locator("[name=rejection-reason][value=new_film_needed]").check()
     page.fill("[name=rejection-text]", "O implante está cortado.")
+    # Nothing is sent that she has not seen: an answer that is about to change is refused.
+    shown = page.locator("[name=rejection-answer-text]")
+    expect(shown).to_have_value(re.compile("O implante está cortado."))
     page.get_by_role("button", name="Confirmar: rejeitar e responder").click()
     expect(page.get_by_text("foi rejeitado")).to_be_visible()
     page.goto(f"{stack.sandbox.url}/submissions/{submission}")

@@ -16,14 +16,14 @@ from cases.candidates import Candidate, candidates_of
 from cases.models import Case, CaseImage, Finding, Result, Search
 from implants.activation import activate
 from implants.catalogue import add_reference
-from implants.demo.catalogue import encode_png
-from implants.demo.renderer import VIEWS, render_film
+from implants.demo.renderer import VIEWS
 from implants.demo.systems import DEMO_SYSTEMS, DemoSystem
 from implants.embedding import embed_reference
 from implants.encoders.active import forget
 from implants.encoders.bundle import BUNDLED
 from implants.models import DIMENSIONS, Encoder, Implant, Manufacturer
 from tests.cases.world import world as world
+from tests.films import film
 from tests.sandbox.process import SandboxProcess
 from webhooks.client import client_from_settings
 from webhooks.connecting import propose_mapping, save_form
@@ -92,11 +92,7 @@ def encoder(db: None) -> Iterator[Encoder]:
 @pytest.fixture(scope="session")
 def reference_films() -> list[tuple[DemoSystem, bytes]]:
     """Two rendered films of each of five systems."""
-    return [
-        (system, encode_png(render_film(system, view).image))
-        for system in DEMO_SYSTEMS[:5]
-        for view in VIEWS[:2]
-    ]
+    return [(system, film(system, view)) for system in DEMO_SYSTEMS[:5] for view in VIEWS[:2]]
 
 
 @pytest.fixture

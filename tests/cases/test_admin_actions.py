@@ -377,7 +377,7 @@ def test_failed_answer_is_sent_again(browser: Client, make_case: Callable[..., C
 
 BUTTONS = (
     "save", "approve", "reject", "reopen", "postpone", "analyze", "add-finding",
-    "remove-finding/1", "send-again",
+    "remove-finding/1", "send-again", "leave-altered",
 )  # fmt: skip
 
 

@@ -44,7 +44,22 @@ def test_reviewers_get_the_films_of_cases(image: CaseImage) -> None:
     assert small["Content-Type"] == "image/jpeg"
     for answer in (whole, small):
         assert answer["X-Content-Type-Options"] == "nosniff"
-        assert answer["Cache-Control"].startswith("private")
+        assert answer["Cache-Control"] == "private, no-cache"
+
+
+def test_nginx_sends_what_it_can_and_the_service_decides(image: CaseImage, settings: Any) -> None:
+    settings.FILES_X_ACCEL = "/_films/"
+    whole, small = addresses(image)
+    assert "X-Accel-Redirect" not in Client().get(whole)
+    reviewer = logged_in(person("brenda", "Revisores"))
+    answer = reviewer.get(whole)
+    assert (answer.content, answer["Content-Type"]) == (b"", "image/png")
+    assert answer["X-Accel-Redirect"] == f"/_films/{image.file.name}"
+    assert answer["Cache-Control"] == "private, no-cache"
+    assert reviewer.get(small).content
+    assert "X-Accel-Redirect" not in reviewer.get(whole, HTTP_IF_NONE_MATCH=answer["ETag"])
+    image.file.storage.delete(str(image.file.name))
+    assert reviewer.get(whole).status_code == 404
 
 
 def test_nobody_else_gets_the_films_of_cases(image: CaseImage) -> None:
@@ -75,7 +90,8 @@ def test_each_look_at_a_film_is_recorded(image: CaseImage) -> None:
     whole, small = addresses(image)
     etag = reviewer.get(whole)["ETag"]
     reviewer.get(small)
-    assert reviewer.get(whole, HTTP_IF_NONE_MATCH=etag).status_code == 304
+    again = reviewer.get(whole, HTTP_IF_NONE_MATCH=etag)
+    assert (again.status_code, again["Cache-Control"]) == (304, "private, no-cache")
     seen = ("brenda", "film", image.case_id, image.pk)
     assert looks() == [seen, ("brenda", "thumbnail", image.case_id, image.pk), seen]
 
@@ -138,3 +154,11 @@ def test_everybody_reads_what_is_kept(client: Client, settings: Any, db: None) -
     assert "DigitalOcean" not in page
     settings.DO_SPACES_BUCKET = "films"
     assert "DigitalOcean" in client.get("/privacidade").content.decode()
+
+
+def test_everybody_reads_of_the_copies(client: Client, settings: Any, db: None) -> None:
+    settings.BACKUP_DAYS, settings.DELETED_OBJECTS_DAYS, settings.BACKUP_REGION = 31, 92, "far1"
+    told = ("31 dias", "92 dias", "far1")
+    for settings.IS_DEVELOPMENT in (True, False):
+        page = client.get("/privacidade").content.decode()
+        assert [text in page for text in told] == [not settings.IS_DEVELOPMENT] * 3

@@ -391,7 +391,10 @@ def test_the_lock_is_let_go_after_a_failure(decide: Decide) -> None:
     with pytest.raises(ZeroDivisionError), delivery.only_one_for(case.pk):
         raise ZeroDivisionError
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        )
         assert cursor.fetchone() == (0,)
 
 

@@ -1,5 +1,6 @@
 """Patients' data: deleted in time, erased and handed out when asked."""
 
+import ast
 import io
 import json
 import zipfile
@@ -17,11 +18,12 @@ from django.core.management import CommandError, call_command
 from django.db import models
 from django.utils import timezone
 
-from cases import intake
+from cases import events, intake
+from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Search
 from cases.privacy import files
 from cases.privacy.models import AccessRecord, ErasedSubmission
-from cases.privacy.personal import HARMLESS, PERSONAL
+from cases.privacy.personal import HARMLESS, HARMLESS_DETAILS, PERSONAL
 from cases.privacy.retention import purge_expired
 from implants.models import Implant, ReferenceImage
 from tests.factories import ReferenceImageFactory
@@ -51,6 +53,7 @@ def full_case(
     Finding.objects.update(verdict="identified", implant=implants[0], note=MARK)
     Case.objects.update(note=MARK, rejection_text=MARK, dentist_email=f"{MARK}@example.org")
     Delivery.objects.create(case=case, text=MARK, response=MARK, state="sent")
+    record(case, CaseEvent.Kind.DELIVERY_FAILED, reason="refused", detail=f"no {MARK}", other=MARK)
     case.refresh_from_db()
     return case
 
@@ -88,6 +91,28 @@ def test_what_was_found_stays(full_case: Case, implants: list[Implant]) -> None:
     assert [row.similarity for row in Search.objects.get().results.all()] == [0.9, 0.8]
     assert CaseImage.objects.get().state == "deleted"
     assert full_case.events.filter(kind=CaseEvent.Kind.PERSONAL_DATA_DELETED).count() == 1
+
+
+def test_of_events_ids_and_codes_stay(full_case: Case) -> None:
+    grow_old()
+    purge_expired()
+    event = full_case.events.get(kind=CaseEvent.Kind.DELIVERY_FAILED)
+    assert event.data == {"reason": "refused"}
+
+
+def test_what_is_done_with_a_case_after_the_deletion_is_deleted_in_its_turn(
+    full_case: Case,
+) -> None:
+    grow_old(200)
+    purge_expired()
+    Case.objects.update(note=MARK, personal_data_deleted_at=timezone.now() - timedelta(days=95))
+    record(full_case, CaseEvent.Kind.DELIVERY_FAILED, detail=MARK)
+    assert purge_expired().cases == 0
+    CaseEvent.objects.update(created_at=timezone.now() - timedelta(days=91))
+    assert purge_expired().cases == 1
+    assert MARK not in everything()
+    CaseEvent.objects.update(created_at=timezone.now() - timedelta(days=91))
+    assert purge_expired().cases == 0
 
 
 def test_before_the_time_everything_stays(full_case: Case, settings: Any) -> None:
@@ -180,17 +205,29 @@ def test_access_records_are_kept_for_a_year(full_case: Case) -> None:
 def test_every_field_of_text_is_known_as_personal_or_harmless() -> None:
     """A new field must be put into one of the two lists of cases.privacy.personal."""
     unknown = []
-    for model in [Case, CaseImage, Finding, Delivery, InboundEvent]:
+    elsewhere = {(CaseImage, "url"), (CaseEvent, "data")}
+    for model in [Case, CaseEvent, CaseImage, Finding, Delivery, InboundEvent]:
         for field in model._meta.concrete_fields:
             is_text = isinstance(field, models.CharField | models.TextField | models.JSONField)
             known = field.name in PERSONAL.get(model, {}) or field.name in HARMLESS.get(
                 model, frozenset()
             )
-            if is_text and not field.choices and not known and (model, field.name) != (
-                CaseImage, "url"
-            ):  # fmt: skip
+            if is_text and not (field.choices or known or (model, field.name) in elsewhere):
                 unknown.append(f"{model.__name__}.{field.name}")
     assert unknown == []
+
+
+def test_every_detail_of_an_event_is_known_as_harmless_or_words() -> None:
+    """What is neither would be lost with the personal data, a consent for one."""
+    written = set()
+    for path in Path(events.__file__).parent.rglob("*.py"):
+        source = path.read_text()
+        if "from cases.events import record" in source:
+            calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+            calls = [call for call in calls if getattr(call.func, "id", "") == "record"]
+            written |= {word.arg for call in calls for word in call.keywords if word.arg}
+    assert {"attempt", "consent"} < written
+    assert written - HARMLESS_DETAILS == {"detail"}
 
 
 def promote(case: Case, implant: Implant) -> ReferenceImage:

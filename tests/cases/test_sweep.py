@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from cases import delivery, review, sweep
-from cases.disagreement import is_gone
+from cases.disagreement import is_gone, leave_altered
 from cases.intake import open_case
 from cases.models import Case, Delivery
 from cases.notices.models import Notice
@@ -296,6 +296,52 @@ def test_an_answer_that_was_changed_can_be_sent_again(
     assert sandbox.submission(case.submission_id)["result"] == text
     assert case not in waiting_cases()
     assert sweep.sweep(form).altered == 0
+
+
+def test_an_answer_that_was_changed_can_be_left_so(
+    sandbox: SandboxProcess, form: JotformForm, decided: Decided
+) -> None:
+    case = decided()
+    write_into_jotform(sandbox, case, "outra coisa")
+    sweep.sweep(form)
+    browser = logged_in(person("rita2", "Revisores"))
+    page = browser.get(f"/admin/cases/case/{case.pk}/change/")
+    assert page.context["was_altered"]
+    assert "Deixar como está" in page.content.decode()
+
+    browser.post(f"/admin/cases/case/{case.pk}/leave-altered/")
+
+    assert rows(case) == [("sent", ""), ("cancelled", "altered")]
+    assert case not in waiting_cases()
+    event = case.events.last()
+    assert event is not None
+    assert (event.kind, str(event.actor)) == ("alteration_left", "rita2")
+    page = browser.get(f"/admin/cases/case/{case.pk}/change/")
+    assert not page.context["was_altered"]
+    assert not page.context["can_send_again"]
+    assert "Resposta deixada como foi alterada no Jotform" in page.content.decode()
+    # Not told again, and what comes next is a correction.
+    assert sweep.sweep(form).altered == 0
+    assert sandbox.submission(case.submission_id)["result"] == "outra coisa"
+    assert delivery.may_have_been_read(case)
+
+
+def test_only_an_answer_that_was_changed_can_be_left(
+    sandbox: SandboxProcess, form: JotformForm, decided: Decided, brenda: User
+) -> None:
+    case = decided()
+    assert not leave_altered(case, brenda)
+    Delivery.objects.filter(case=case).update(state="failed", reason="not_found")
+    assert not leave_altered(case, brenda)
+    assert rows(case) == [("failed", "not_found")]
+    Delivery.objects.filter(case=case).update(state="sent", reason="")
+    write_into_jotform(sandbox, case, "")
+    sweep.sweep(form)
+    # Somebody else has just sent it again.
+    delivery.send_again(case, brenda)
+    assert not leave_altered(case, brenda)
+    assert rows(case)[-1] == ("queued", "")
+    assert "alteration_left" not in case.events.values_list("kind", flat=True)
 
 
 def test_an_answer_that_was_changed_is_followed_by_a_correction(decided: Decided) -> None:

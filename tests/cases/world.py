@@ -18,10 +18,9 @@ from django.utils import timezone
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Result, Search
 from cases.privacy.models import AccessRecord
-from implants.demo.catalogue import encode_png
-from implants.demo.renderer import VIEWS, render_film
 from implants.demo.systems import DEMO_SYSTEMS
 from implants.models import DIMENSIONS, Encoder, Implant, ReferenceImage, Suspicion
+from tests.films import film
 from tests.people import person
 from webhooks.models import InboundEvent, JotformForm
 
@@ -46,6 +45,7 @@ class World:
         stays, goes = Implant.objects.order_by("pk").values_list("pk", flat=True)[:2]
         return {
             "index": "/admin/",
+            "deliveries": f"/admin/deliveries/{self.cases['waiting'].form_id}/",
             "quality": "/admin/quality/",
             "preferences": "/admin/preferences/",
             "help": "/admin/help/curator/",
@@ -117,8 +117,8 @@ def world(catalogue: Encoder, make_case: Callable[..., Case], form: JotformForm)
 
 def _give_film_and_candidates(case: Case, encoder: Encoder) -> None:
     image, finding = case.images.get(), case.findings.get()
-    film = encode_png(render_film(DEMO_SYSTEMS[case.pk % 5], VIEWS[0], query=True).image)
-    image.file.save(f"{uuid4().hex}.png", ContentFile(film))
+    data = film(DEMO_SYSTEMS[case.pk % 5], query=True)
+    image.file.save(f"{uuid4().hex}.png", ContentFile(data))
     search = Search.objects.create(
         finding=finding, image=image, encoder=encoder, confidence="medium", observations=80,
         embedding=[1.0] + [0.0] * (DIMENSIONS - 1),

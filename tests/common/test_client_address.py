@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from raiox.common.client_address import client_address
+from raiox.common.client_address import client_address, counted_address
 
 
 def address(forwarded: str, remote: str) -> str:
@@ -36,3 +36,19 @@ def test_client_address_goes_back_as_far_as_our_proxies_wrote(
 ) -> None:
     settings.TRUSTED_PROXIES = ["10.0.0.0/24"]
     assert address(forwarded, "10.0.0.1") == expected
+
+
+@pytest.mark.parametrize(
+    ("remote", "counted"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ("2001:DB8:1:3::6", "2001:db8:1:3::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("", ""),
+    ],
+)
+def test_an_ipv6_address_counts_by_its_network(remote: str, counted: str) -> None:
+    assert counted_address(RequestFactory().get("/", REMOTE_ADDR=remote)) == counted

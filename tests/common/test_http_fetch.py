@@ -2,6 +2,7 @@ import gzip
 import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import count
 
 import pytest
@@ -36,7 +37,7 @@ def get(server: Loopback, path: str = "/a", **rules: float) -> Fetched:
 def endless(start: bytes, piece: bytes, pause: float = 0) -> Callable[[socket.socket], None]:
     def script(connection: socket.socket) -> None:
         connection.sendall(start)
-        for _ in count():
+        for _ in range(60) if pause else count():  # three seconds of a slow one fail the test
             connection.sendall(piece)
             time.sleep(pause)
 
@@ -225,6 +226,23 @@ def test_fetch_keeps_its_deadline_over_the_whole_transfer(
     started = time.monotonic()
     with pytest.raises(DownloadFailed) as caught:
         get(server, seconds=0.4)
+    assert time.monotonic() - started < 1
+    assert caught.value.transient
+
+
+def test_fetch_keeps_its_deadline_while_nobody_accepts() -> None:
+    """A queue of connections that is full: the next one gets no answer at all."""
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        origin = f"http://127.0.0.1:{full.getsockname()[1]}"
+        started = time.monotonic()
+        with pytest.raises(DownloadFailed) as caught:
+            fetch(f"{origin}/a", policy=Policy(extra_origins=(origin,), seconds=0.4))
     assert time.monotonic() - started < 1
     assert caught.value.transient
 

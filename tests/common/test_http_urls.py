@@ -114,6 +114,23 @@ def test_policy_refuses_an_extra_origin_that_is_none(origin: str) -> None:
         Policy(extra_origins=(origin,))
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://h.com",
+        "file:///a",
+        "https://h%2ecom",
+        "https://h .com",
+        "https://u@h.com",
+        "https://hé.com",
+    ],
+)
+def test_origin_of_takes_nothing_that_two_parsers_could_read_differently(url: str) -> None:
+    """No list of hosts stands behind a configured origin: the URL itself has to be refused."""
+    with pytest.raises(ValueError, match="not a usable URL"):
+        origin_of(url)
+
+
 def test_origin_of_has_one_spelling() -> None:
     assert origin_of("HTTPS://API.jotform.com:443/v1?x") == "https://api.jotform.com"
     assert origin_of("http://[::1]:8001/x") == "http://[::1]:8001"

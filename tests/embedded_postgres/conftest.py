@@ -52,11 +52,13 @@ def private_cluster_folder(above: Path) -> Iterator[Path]:
     """A folder for a cluster, in a folder that only its owner may enter."""
     private = above / "private"
     private.mkdir(mode=0o700)
-    yield private / "postgres"
-    cluster = Cluster(private / "postgres")
-    cluster.stop()
-    for made in (cluster.places.home, cluster.places.socket_folder):
-        shutil.rmtree(made, ignore_errors=True)
+    try:
+        yield private / "postgres"
+    finally:
+        cluster = Cluster(private / "postgres")
+        cluster.stop()
+        for made in (cluster.places.home, cluster.places.socket_folder):
+            shutil.rmtree(made, ignore_errors=True)
 
 
 @pytest.fixture

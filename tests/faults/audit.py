@@ -2,10 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
 
+from cases.notices.mail import NOTICES_HEADER
 from tests.faults.machine import Machine
 
 _OURS = "('cases.open_case', 'cases.analyze_case', 'cases.deliver')"
@@ -137,24 +140,51 @@ def _jobs(machine: Machine, found: Findings) -> None:
 
 
 def _mails(machine: Machine, found: Findings) -> None:
-    """Of each case there is a notice, and nobody was told of it twice.
-
-    How many a letter speaks of can't be compared: it names the first few, and none that is decided.
-    """
-    told: Counter[str] = Counter()
-    for file in (machine.folder / "mails").iterdir():
-        for letter in file.read_bytes().split(b"\n" + b"-" * 79):
-            text = _text(letter)
-            told.update(set(re.findall(r"/cases/case/(\d+)/change/", text)))
-    found.doubled += [f"mail of case {case}" for case, count in told.items() if count > 1]
-    sent = "SELECT count(*) FROM notices WHERE state = 'sent' AND topic = 'case'"
-    if machine.sql(sent)[0][0] and not told:
-        found.lost.append("mails that are said to be sent")
+    """Each notice that is said to be sent is in one letter, each that is not in none, and of those
+    whose worker died meanwhile nobody knows: in one at most."""
+    told: Counter[int] = Counter()
+    notices, letters = _notices_and_letters(machine)
+    about = {case: number for number, _, topic, case in notices if topic == "case"}
+    for letter in letters:
+        carried = [int(number) for number in re.findall(r"\d+", letter[NOTICES_HEADER] or "")]
+        told.update(carried)
+        if not set(carried) & set(about.values()):
+            continue  # it speaks of failures
+        for case in set(re.findall(r"/cases/case/(\d+)/change/", _text(letter))):
+            if about.get(case) not in carried:
+                found.wrong.append(f"mail with {carried} names case {case}")
+    for number, state, _, _ in notices:
+        count = told.pop(number, 0)
+        if count > 1:
+            found.doubled.append(f"mail of notice {number}")
+        if not count and state == "sent":
+            found.lost.append(f"mail of notice {number}")
+        if count and state not in ("sent", "sending", "unknown"):
+            found.wrong.append(f"mail of notice {number}, which is {state}")
+    found.wrong += [f"mail of notice {number}, which nobody wrote" for number in told]
     unnoticed = "SELECT id FROM cases WHERE id::text NOT IN (SELECT about FROM notices)"
     found.lost += [f"notice of case {row}" for row in machine.sql(unnoticed)]
 
 
-def _text(letter: bytes) -> str:
-    mail = message_from_bytes(letter.lstrip(), policy=policy.default)
-    body = mail.get_body(["plain"])
+def _notices_and_letters(
+    machine: Machine,
+) -> tuple[list[tuple[Any, ...]], list[EmailMessage]]:
+    """As they were at one moment: a worker may be writing to somebody right now."""
+    query = "SELECT id, state, topic, about FROM notices WHERE channel = 'email' ORDER BY id"
+    while True:
+        notices, letters = machine.sql(query), list(_letters(machine))
+        if machine.sql(query) == notices:
+            return notices, letters
+
+
+def _letters(machine: Machine) -> Iterator[EmailMessage]:
+    """What went out so far. The mails are written to files, divided by a line of dashes."""
+    for file in (machine.folder / "mails").iterdir():
+        for letter in file.read_bytes().split(b"\n" + b"-" * 79):
+            if letter.strip():
+                yield message_from_bytes(letter.lstrip(), EmailMessage, policy=policy.default)
+
+
+def _text(letter: EmailMessage) -> str:
+    body = letter.get_body(("plain",))
     return str(body.get_content()) if body else ""

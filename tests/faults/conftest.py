@@ -7,7 +7,7 @@ import pytest
 from raiox.embedded_postgres.cluster import Cluster
 from tests.embedded_postgres.conftest import private_cluster_folder
 from tests.faults.machine import Machine
-from tests.faults.run import ROWS, table
+from tests.faults.run import ROWS, summary
 
 
 @pytest.fixture(scope="session")
@@ -17,9 +17,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield Cluster(folder, durable=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    """One service for all runs of a module: each leaves it in order."""
+    """One service for all runs: each leaves it in order."""
     with Machine(tmp_path_factory.mktemp("machine"), cluster) as running:
         yield running
 
@@ -28,4 +28,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What was injected, sent, lost and doubled, in one table."""
     if ROWS:
         terminalreporter.section("fault runs")
-        terminalreporter.write_line(table(ROWS))
+        terminalreporter.write_line(summary())

@@ -72,22 +72,22 @@ class Reviewer(threading.Thread):
 def settle(machine: Machine, seconds: float) -> int:
     """Wait until nothing is under way any more; jobs that had to be asked for again.
 
-    Time passes faster than by the clock, webhooks that were lost are swept for, and cases whose
-    analysis failed are analysed again by a person, once they are seen.
+    Time passes faster than by the clock, and cases whose analysis failed are analysed again by a
+    person, once they are seen.
     """
     recovered = 0
     end = time.monotonic() + seconds
-    machine.manage("sweep_jotform")
     while time.monotonic() < end:
         machine.revive()
         recovered += sum(machine.let_time_pass())
         _analyse_again(machine)
-        if _is_quiet(machine, min(15.0, max(1.0, end - time.monotonic()))):
+        if is_quiet(machine, min(8.0, max(1.0, end - time.monotonic()))):
             break
     return recovered
 
 
-def _is_quiet(machine: Machine, seconds: float) -> bool:
+def is_quiet(machine: Machine, seconds: float) -> bool:
+    """Whether what is under way ends within that time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         machine.revive()

@@ -2,10 +2,9 @@
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +16,16 @@ from raiox.embedded_postgres.places import PORT
 from tests.sandbox.process import wait_for
 from tests.stack import Stack
 
-# What the clock would do within hours: jobs and answers that wait for a later time are due now,
-# and what looks for lost jobs takes everything for old.
+# What the clock would do within hours: Jotform is swept, jobs and answers that wait for a later
+# time are due now, and what looks for lost jobs takes everything for old.
 TIME_PASSES = """
 from datetime import timedelta
+from django.core.management import call_command
 from django.utils import timezone
 from cases import delivery, recovery
 from cases.models import Delivery
 delivery._LOST_AFTER = recovery._AFTER = timedelta(0)
+call_command("sweep_jotform")
 Delivery.objects.filter(state="waiting").update(due_at=timezone.now())
 print(recovery.requeue_lost(), delivery.resume_due())
 """
@@ -71,6 +72,7 @@ class Machine(Stack):
         self.more_environment |= environment
         for name in list(self.processes):
             self.stop(name)
+        self._last_worker = self._newest_worker()
         self.start_web()
         self.start_worker()
 
@@ -86,6 +88,39 @@ class Machine(Stack):
         self.kill(name)
         if name == "worker":
             self._last_worker = self._newest_worker()
+
+    def freeze(self, name: str) -> None:
+        """SIGSTOP: it says nothing and does nothing, and its connections stay open."""
+        self.processes[name].send_signal(signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """SIGCONT: it goes on as if no time had passed."""
+        self.processes[name].send_signal(signal.SIGCONT)
+
+    def hand_out_stalled(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Look for stalled jobs each second, not each quarter of a minute, until it is true."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "no stalled job was handed out"
+            self._look_for_stalled()
+
+    def _look_for_stalled(self) -> None:
+        self.revive()
+        self.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args) VALUES"
+            " ('default', 'raiox.retry_stalled_jobs', 'raiox.retry_stalled_jobs',"
+            """ '{"timestamp": 0}') ON CONFLICT DO NOTHING"""
+        )
+        time.sleep(1)
+
+    def stop(self, name: str) -> None:
+        """A frozen one has to hear of it."""
+        self.thaw(name)
+        super().stop(name)
+
+    def log_of(self, name: str) -> str:
+        """What the processes of that name have said."""
+        return (self.folder / f"{name}.log").read_text()
 
     def await_up(self, name: str) -> None:
         """Until it works: a process that is killed while it starts has nothing to lose."""
@@ -132,36 +167,6 @@ class Machine(Stack):
             answer = requests.post(f"{self.url}/auth/token", json=body, timeout=10)
             return str(answer.json()["access"]) if answer.ok else ""
         return ""
-
-
-@contextmanager
-def full_disk(folder: Path) -> Iterator[str]:
-    """Nothing more fits into `folder`: a tiny file system over it, which only root may mount.
-
-    Yields what stands in for it; without that right, `folder` becomes a file for a while.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    if _mount(folder):
-        try:
-            (folder / "filler").write_bytes(bytes(4096))
-            yield "full tmpfs"
-        finally:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
-        return
-    aside = folder.with_name(f"{folder.name}-aside")
-    folder.rename(aside)
-    folder.write_bytes(b"")
-    try:
-        yield "folder that can't be written"
-    finally:
-        folder.unlink()
-        aside.rename(folder)
-
-
-def _mount(folder: Path) -> bool:
-    """A file system of one page, which the filler takes; its rights stay those of the folder."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=4k,mode=0700", "tmpfs", str(folder)]
-    return os.geteuid() == 0 and subprocess.run(command, capture_output=True).returncode == 0
 
 
 def wait_quietly(condition: Any, seconds: float, *, step: float = 0.5) -> bool:

@@ -3,7 +3,8 @@
 import os
 import random
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import astuple, dataclass, fields
 
@@ -13,7 +14,8 @@ from tests.faults.machine import Machine, wait_quietly
 
 SEED = int(os.environ.get("RAIOX_FAULT_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 SETTLE_SECONDS = 180
-Storm = Callable[[Machine, random.Random], int]
+# What it broke, by kind.
+Storm = Callable[[Machine, random.Random], Counter[str]]
 
 
 @dataclass(frozen=True)
@@ -37,14 +39,14 @@ class Row:
 
 
 ROWS: list[Row] = []
+FAULTS: Counter[str] = Counter()
 
 
 def run(machine: Machine, name: str, storm: Storm, *, cases: int, seconds: float) -> Findings:
     """Send `cases` within about `seconds` while `storm` breaks things; what the audit found."""
-    began = time.monotonic()
     seed = SEED + len(ROWS)
     print(f"{name}: seed {seed} (RAIOX_FAULT_SEED={SEED} repeats it)")
-    before, repeated_before = accepted(machine), _repeated(machine)
+    record = Record(machine, name, seed)
     dentists, reviewer = Dentists(machine, cases, seconds, seed), Reviewer(machine)
     dentists.start()
     reviewer.start()
@@ -52,24 +54,55 @@ def run(machine: Machine, name: str, storm: Storm, *, cases: int, seconds: float
         faults = storm(machine, random.Random(seed))  # noqa: S311  # repeatable on purpose
         dentists.join(120)
         _make_whole(machine)
-        taken = accepted(machine) - before
-        kept = taken & stored(machine)
-        swept_before = _swept(machine)
+        record.all_is_whole()
         requeued = settle(machine, SETTLE_SECONDS)
     finally:
         reviewer.stop()
-    found = audit(machine, dentists.sent, taken)
-    found.lost += [f"webhook of {one}" for one in sorted(taken - kept)]
-    failed = machine.sql("SELECT count(*) FROM deliveries WHERE state = 'failed'")[0][0]
-    ROWS.append(
-        Row(
-            name, seed, faults, len(dentists.sent), len(taken), _swept(machine) - swept_before,
-            requeued, _repeated(machine) - repeated_before, int(failed), len(found.lost),
-            len(found.doubled), len(found.stuck), len(found.wrong),
-            round(time.monotonic() - began),
+    return record.close(faults, dentists.sent, requeued)
+
+
+class Record:
+    """What was so before a run, to tell afterwards what came of it."""
+
+    def __init__(self, machine: Machine, name: str, seed: int = 0) -> None:
+        self._machine, self._name, self._seed = machine, name, seed
+        self._began = time.monotonic()
+        self._accepted, self._repeated = accepted(machine), _repeated(machine)
+        self._swept, self._failed = _swept(machine), _failed(machine)
+        self._taken: set[str] = set()
+        self._kept: set[str] = set()
+
+    def all_is_whole(self) -> None:
+        """Nothing is broken any more, and no sweep has been made: what was accepted is here."""
+        self._taken = accepted(self._machine) - self._accepted
+        self._kept = self._taken & stored(self._machine)
+        self._swept = _swept(self._machine)
+
+    def close(self, faults: Counter[str], sent: Iterable[str], requeued: int = 0) -> Findings:
+        """Audit, and add a line to the table."""
+        machine, sent = self._machine, list(sent)
+        found = audit(machine, sent, self._taken)
+        found.lost += [f"webhook of {one}" for one in sorted(self._taken - self._kept)]
+        FAULTS.update(faults)
+        ROWS.append(
+            Row(
+                run=self._name,
+                seed=self._seed,
+                faults=faults.total(),
+                cases=len(sent),
+                accepted=len(self._taken),
+                swept=_swept(machine) - self._swept,
+                requeued=requeued,
+                repeated=_repeated(machine) - self._repeated,
+                failed=_failed(machine) - self._failed,
+                lost=len(found.lost),
+                doubled=len(found.doubled),
+                stuck=len(found.stuck),
+                wrong=len(found.wrong),
+                seconds=round(time.monotonic() - self._began),
+            )
         )
-    )  # fmt: skip
-    return found
+        return found
 
 
 def _make_whole(machine: Machine) -> None:
@@ -92,8 +125,19 @@ def _repeated(machine: Machine) -> int:
     return int(machine.sql(more)[0][0])
 
 
+def _failed(machine: Machine) -> int:
+    """Answers that reviewers see as failed."""
+    return int(machine.sql("SELECT count(*) FROM deliveries WHERE state = 'failed'")[0][0])
+
+
 def _swept(machine: Machine) -> int:
     return int(machine.sql("SELECT count(*) FROM inbound_events WHERE kind = 'swept'")[0][0])
+
+
+def summary() -> str:
+    """The runs with their sums, and below them what was broken, by kind."""
+    kinds = "\n".join(f"{count:5}  {kind}" for kind, count in sorted(FAULTS.items()))
+    return f"{table(ROWS)}\n\nfaults injected\n{kinds}"
 
 
 def table(rows: list[Row]) -> str:

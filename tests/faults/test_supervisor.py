@@ -4,12 +4,11 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
 
 import psutil
 import pytest
 
-from raiox.embedded_postgres.cluster import Cluster
 from tests.faults.machine import Machine
 from tests.faults.run import run
 from tests.sandbox.process import ROOT, wait_for
@@ -18,7 +17,13 @@ MARKS = {"web": "gunicorn", "worker": "procrastinate"}
 
 
 class Supervised(Machine):
-    """Web and worker are children of `manage.py up`, which alone looks after them."""
+    """The same service with web and worker as children of `manage.py up`, which alone looks after
+    them."""
+
+    def __init__(self, machine: Machine) -> None:
+        for name in list(machine.processes):
+            machine.stop(name)
+        vars(self).update(vars(machine))
 
     def start_web(self) -> None:
         """Both of them, at the address that was chosen."""
@@ -56,22 +61,23 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
-@pytest.fixture(scope="module")
-def supervised(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
-    with Supervised(tmp_path_factory.mktemp("supervised"), cluster) as running:
-        yield running
+@pytest.fixture
+def supervised(machine: Machine) -> Supervised:
+    supervised = Supervised(machine)
+    supervised.start_web()
+    return supervised
 
 
 def test_supervisor_brings_back_what_was_killed(supervised: Supervised) -> None:
     killed: dict[str, int] = {}
 
-    def kills(machine: Machine, chance: random.Random) -> int:
+    def kills(machine: Machine, chance: random.Random) -> Counter[str]:
         for name in ("worker", "web", "worker", "web"):
             machine.await_up(name)
             time.sleep(chance.uniform(0, 2))
             killed[name] = supervised.children(name)[0].pid
             machine.strike(name)
-        return 4
+        return Counter({"worker killed": 2, "web killed": 2})
 
     found = run(supervised, "supervisor", kills, cases=25, seconds=14)
     for name, number in killed.items():

@@ -1,94 +1,102 @@
-"""`python -m tests.fuzz film|payload|answer [--seconds 60] [--runs 0]`: guided by coverage.
+"""Fuzzing for a while, guided by coverage: what broke, or the figures.
 
-Ends with 0 and a line of figures, or at the first input that breaks a rule with what broke.
+    python -m tests.fuzz film payload answer --seconds 25
+    python -m tests.fuzz film --file var/fuzz/film
+
+For each target a process of its own is started, watched, and ended in time whatever it does. Exits
+with 1 when an input crashed it, let out anything but a typed refusal, or took more CPU or memory
+than it may (`figures`); that input is kept under `var/fuzz`, to be tried again by `--file`.
 """
 
 import argparse
-import atexit
 import os
+import shutil
+import signal
+import subprocess
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-import atheris
+from tests.fuzz.figures import Figures
 
-os.environ["RAIOX_ENV"] = "test"
-os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
-
-import django
-
-with atheris.instrument_imports(
-    include=["implants.formats", "implants.radiograph", "webhooks", "multipart", "PIL"]
-):
-    django.setup()
-    from tests.fuzz import films, payloads
-
-_SEEDS_PAYLOAD = [
-    b'multipart/form-data; boundary=b\n--b\r\nContent-Disposition: form-data; name="formID"\r\n'
-    b'\r\n24\r\n--b\r\nContent-Disposition: form-data; name="submissionID"\r\n\r\n62\r\n--b\r\n'
-    b'Content-Disposition: form-data; name="rawRequest"\r\nContent-Type: text/plain; '
-    b'charset=utf-8\r\n\r\n{"q3_nome":{"first":"Ana"},"temp_upload":{"q5_x":[]},'
-    b'"x":["https://h/a b.png"]}\r\n--b--\r\n',
-    b"application/x-www-form-urlencoded\nformID=24&submissionID=62&rawRequest=%7B%7D",
-    b'application/json\n{"submissionID":"62","formID":"24","answers":{"5":{"answer":"https://h/"}}}',
-    b'application/json\n{"image_url":"https://h/a.png","client_id":[1e3,"\\ud800"],"metadata":{}}',
-]
-_SEEDS_ANSWER = [
-    b'{"responseCode":200,"message":"ok","content":{"answers":{"3":["a",{"first":1}]}}}'
-]
+ROOT: Final = Path(__file__).resolve().parents[2]
+KEPT: Final = ROOT / "var" / "fuzz"
+TARGETS: Final = ("film", "payload", "answer")
+GRACE_SECONDS: Final = 180.0
+"""To start, which takes a busy machine a minute, and for the last input."""
 
 
-def take_payload(data: bytes) -> None:
-    content_type, _, body = data.partition(b"\n")
-    payloads.take(content_type.decode("latin-1"), body)
-
-
-def take_answer(data: bytes) -> None:
-    payloads.take_answer(200, data)
-
-
-_TARGETS: dict[str, tuple[Callable[[bytes], object], Callable[[], list[bytes]]]] = {
-    "film": (films.take, films.seeds),
-    "payload": (take_payload, lambda: _SEEDS_PAYLOAD),
-    "answer": (take_answer, lambda: _SEEDS_ANSWER),
-}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
-    parser.add_argument("what", choices=_TARGETS)
-    parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--runs", type=int, default=-1, help="inputs, if that is sooner")
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", nargs="+", choices=TARGETS)
+    parser.add_argument("--seconds", type=float, default=60, help="for each target (60)")
+    parser.add_argument("--runs", type=int, default=0, help="inputs, if that is sooner")
+    parser.add_argument("--file", type=Path, help="one input, instead of many made-up ones")
     asked = parser.parse_args()
-    warnings.simplefilter("ignore", UserWarning)  # Pillow's, about metadata
-    films.fork_instead_of_starting()
-    take, seeds = _TARGETS[asked.what]
-    with tempfile.TemporaryDirectory() as place:
-        for number, seed in enumerate(seeds()):
-            (Path(place) / f"seed-{number}").write_bytes(seed)
-        _fuzz(take, place, asked)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    worker = [sys.executable, "-m", "tests.fuzz.worker"]
+    options = ["--seconds", str(asked.seconds), "--runs", str(asked.runs)]
+    if asked.file:
+        return subprocess.run(
+            [*worker, asked.what[0], ".", *options, "--file", asked.file]
+        ).returncode
+    well = [watch([*worker, what], options, what, asked.seconds) for what in asked.what]
+    return 0 if all(well) else 1
 
 
-def _fuzz(take: Callable[[bytes], object], place: str, asked: argparse.Namespace) -> None:
-    """In a child: libFuzzer ends the process that it runs in."""
-    child = os.fork()
-    if child == 0:
-        options = [
-            f"-max_total_time={asked.seconds}",
-            f"-runs={asked.runs}",
-            "-max_len=100000",
-            "-rss_limit_mb=500",
-            "-print_final_stats=1",
-            f"-artifact_prefix={place}/",
-        ]
-        atexit.register(lambda: print(films.worst, flush=True))
-        atheris.Setup([sys.argv[0], *options, place], take)
-        atheris.Fuzz()
-    _, status = os.waitpid(child, 0)
-    sys.exit(os.waitstatus_to_exitcode(status))
+def watch(
+    command: list[str],
+    options: list[str],
+    what: str,
+    seconds: float,
+    *,
+    grace: float = GRACE_SECONDS,
+    kept: Path = KEPT,
+) -> bool:
+    """Runs `command PLACE *options` and tells of it; whether no rule was broken."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        code, said = _run([*command, folder, *options], place, seconds + grace)
+        told = place / "figures.json"
+        figures = Figures.load(told) if told.exists() else None
+        print(f"{what}: {figures or 'no figures'}", flush=True)
+        if code == 0 and figures and figures.inputs:
+            return True
+        kept.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            shutil.copy(place / "input", kept / what)
+        print(f"{said[-4000:]}\n{what}: BROKEN, {_how(code)}; its last input is {kept / what}")
+    return False
+
+
+def _run(command: list[str], place: Path, seconds: float) -> tuple[int | None, str]:
+    """Its exit code, None if it had to be killed, and what it said."""
+    with (place / "said").open("wb") as said:
+        process = subprocess.Popen(
+            command, stdout=said, stderr=said, cwd=ROOT, start_new_session=True
+        )
+        try:
+            code: int | None = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its readers too
+            process.wait()
+    return code, (place / "said").read_text(errors="replace")
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return "it did not end"
+    return f"ended by signal {-code}" if code < 0 else f"ended with {code}"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -53,16 +53,17 @@ def _kept(body: Body) -> str:
 
 
 def take_answer(status: int, raw: bytes) -> str:
-    """An answer of Jotform's API on its way into a submission."""
+    """An answer of Jotform's API on its way into a submission: read, or the typed refusal."""
     started = time.process_time()
     envelope = Envelope(status, {}, raw, ("geheim",))
     assert len(envelope.excerpt) <= 500
     try:
         content = envelope.content(_CALL)
         answers = content.get("answers") if isinstance(content, dict) else None
-        outcome = from_answers(answers if isinstance(answers, dict) else {}, _FORM, "62").digest
-    except JotformError:
-        outcome = "refused"
+        from_answers(answers if isinstance(answers, dict) else {}, _FORM, "62")
+        outcome = "read"
+    except JotformError as error:
+        outcome = type(error).__name__
     assert time.process_time() - started < SECONDS
     return outcome
 

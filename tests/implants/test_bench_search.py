@@ -4,6 +4,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,15 +14,25 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from implants import partitioning
 from implants.benchmark import methods, scratch, workload
-from implants.benchmark.distribution import Distribution, TooFewVectors, fit, sizes
+from implants.benchmark.distribution import (
+    Distribution,
+    TooFewVectors,
+    covariance,
+    fit,
+    sizes,
+    with_spectrum,
+)
 from implants.benchmark.measure import measure
+from implants.benchmark.spectrum import Spectrum
 from implants.management.commands import bench_search
 from implants.models import DIMENSIONS, Encoder, ReferenceVector
+from tests import database_server
 from tests.factories import EncoderFactory, ImplantFactory, reference_with_vector, unit_vector
 
 
-def covariance(scales: np.ndarray) -> np.ndarray:
+def factor(scales: np.ndarray) -> np.ndarray:
     """A factor that spreads each of 512 directions by its own scale."""
     turned, _ = np.linalg.qr(np.random.default_rng(9).normal(size=(DIMENSIONS, DIMENSIONS)))
     return turned * scales
@@ -33,7 +44,7 @@ def truth() -> Distribution:
     scales = 1 / np.sqrt(1 + np.arange(DIMENSIONS))
     scales /= np.linalg.norm(scales)
     mean = 0.5 * unit_vector(3)
-    return Distribution(mean, covariance(np.sqrt(0.1) * scales), covariance(np.sqrt(0.9) * scales))
+    return Distribution(mean, factor(np.sqrt(0.1) * scales), factor(np.sqrt(0.9) * scales))
 
 
 def drawn(source: Distribution, implants: int, films: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,6 +88,38 @@ def test_fit_fills_directions_that_few_films_leave_empty(truth: Distribution) ->
     made, _ = drawn(fit(vectors, owners), 300, 4)
 
     assert np.linalg.matrix_rank(np.cov(made.T), tol=1e-7) == DIMENSIONS
+
+
+def flatness(variances: np.ndarray) -> float:
+    """Along how many directions it is as if they spread."""
+    return float(variances.sum() ** 2 / (variances**2).sum())
+
+
+@pytest.mark.parametrize("decay", [0.25, 0.5])
+def test_covariance_of_few_vectors_has_a_spectrum_no_flatter_than_the_true_one(
+    decay: float,
+) -> None:
+    variances = (1.0 + np.arange(DIMENSIONS)) ** (-2 * decay)
+    vectors = np.random.default_rng(4).normal(size=(150, DIMENSIONS)) @ factor(variances**0.5).T
+
+    found = covariance(vectors - vectors.mean(axis=0), 149)
+
+    values = np.linalg.eigvalsh(found)
+    assert flatness(values) == pytest.approx(flatness(variances), rel=0.15)
+    assert values.sum() == pytest.approx(variances.sum(), rel=0.05)
+    assert values.min() > 0
+
+
+def test_distribution_with_another_spectrum_keeps_what_lies_between_implants(
+    truth: Distribution,
+) -> None:
+    mean, variances = np.zeros(DIMENSIONS), np.r_[3.0, 1.0, np.zeros(DIMENSIONS - 2)]
+
+    other = with_spectrum(truth, mean, variances)
+
+    np.testing.assert_allclose(np.diag(other.between)[:3] ** 2, [0.3, 0.1, 0], atol=1e-6)
+    np.testing.assert_allclose(np.diag(other.within)[:3] ** 2, [2.7, 0.9, 0], atol=1e-6)
+    assert other.mean is mean
 
 
 @pytest.mark.parametrize(("implants", "films"), [(9, 6), (24, 2), (60, 1)])
@@ -175,6 +218,7 @@ def test_command_measures_and_leaves_the_database_as_it_was(
     out, err = capsys.readouterr()
     answer = json.loads(out)
     rows = {(row["method"], row["filter"]): row for row in answer["rows"]}
+    assert answer.keys() == {"references", "encoder", "rows"}
     assert (answer["references"], answer["encoder"]) == (1000, "measured")
     for kept in ("none", "manufacturer 1 %"):
         for name in ("search", "PostgreSQL exact", "numpy exact"):
@@ -193,6 +237,92 @@ def test_command_measures_and_leaves_the_database_as_it_was(
     assert "Index Scan using" in err
     assert schemas() == 0
     assert ReferenceVector.objects.count() == 60
+
+
+def spectrum_file(folder: Path, encoder: Encoder, /, **changed: Any) -> Path:
+    """What `measure_spectrum` writes of 108 films, which spread along two directions."""
+    variances = np.r_[0.5, 0.25, np.zeros(DIMENSIONS - 2)]
+    values = Spectrum(encoder.name, encoder.version, 108, 0.1 * variances, variances).to_dict()
+    file = folder / "spectrum.json"
+    file.write_text(json.dumps(values | changed))
+    return file
+
+
+@pytest.fixture
+def distributions(monkeypatch: pytest.MonkeyPatch) -> list[Distribution]:
+    """Those that vectors are drawn from."""
+    used: list[Distribution] = []
+
+    def draw(source: Distribution, *counts: int, **seed: int) -> workload.Workload:
+        used.append(source)
+        return workload.draw(source, *counts, **seed)
+
+    monkeypatch.setattr(bench_search, "draw", draw)
+    return used
+
+
+@pytest.mark.django_db(transaction=True)
+def test_command_draws_vectors_with_the_spectrum_of_other_films(
+    catalogue: Encoder,
+    few_queries: None,
+    distributions: list[Distribution],
+    tmp_path: Path,
+    capsys: Any,
+) -> None:
+    file = spectrum_file(tmp_path, catalogue)
+    command = ["bench_search", "--references", "1000", "--exact", "--spectrum", str(file)]
+
+    call_command(*command, "--json")
+    answer = json.loads(capsys.readouterr().out)
+    call_command(*command)
+    head = capsys.readouterr().out.splitlines()[0]
+
+    assert answer.keys() == {"references", "encoder", "rows", "spectrum"}
+    assert answer["spectrum"] == {"films": 108}
+    assert head.endswith("spectrum: of 108 films measured apart")
+    for used in distributions:
+        both = np.diag(used.between) ** 2 + np.diag(used.within) ** 2
+        np.testing.assert_allclose(both[:3], [0.5, 0.25, 0])
+        np.testing.assert_allclose(used.mean[:2], [0.05, 0.025])
+    fitted = fit(*bench_search._catalogue(catalogue))
+    between, within = (fitted.between**2).sum(), (fitted.within**2).sum()
+    share = (distributions[0].between ** 2).sum() / 0.75
+    assert share == pytest.approx(between / (between + within))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"encoder": "another"}, "of the encoder another"),
+        ({"version": "0+0"}, r"\(0\+0\), not of measured .*measure_spectrum. anew"),
+        ({"variances": [0.1] * 511}, "variances is not 512 numbers"),
+        ({"variances": [-0.1] * 512}, "variances are negative"),
+        ({"mean": [float("nan")] * 512}, "mean is not 512 numbers"),
+        ({"mean": ["much"] * 512}, "nothing that measure_spectrum wrote"),
+        ({"films": 49}, "films is not a number from 50"),
+        ({"rows": []}, "it has not the keys"),
+    ],
+)
+def test_command_refuses_a_spectrum_that_is_not_the_encoders(
+    catalogue: Encoder, tmp_path: Path, changed: dict[str, Any], reason: str
+) -> None:
+    file = spectrum_file(tmp_path, catalogue, **changed)
+
+    with pytest.raises(CommandError, match=reason):
+        call_command("bench_search", "--references", "1000", "--spectrum", str(file))
+
+
+@pytest.mark.django_db
+def test_command_refuses_a_spectrum_that_is_no_json_or_not_there(
+    catalogue: Encoder, tmp_path: Path
+) -> None:
+    file = tmp_path / "spectrum.json"
+    with pytest.raises(CommandError, match="can't be read"):
+        call_command("bench_search", "--references", "1000", "--spectrum", str(file))
+    file.write_bytes(b"\x89PNG")
+    with pytest.raises(CommandError, match="nothing that measure_spectrum wrote"):
+        call_command("bench_search", "--references", "1000", "--spectrum", str(file))
 
 
 class AllCompared:
@@ -257,6 +387,25 @@ def test_command_builds_no_index_when_only_exact_search_is_asked_for(
     }
     assert [row["filter"] for row in rows].count("manufacturer 1 %") == 2
     assert "hnswlib" not in err
+
+
+@pytest.mark.django_db(transaction=True)
+def test_command_measures_partitions_beside_the_whole_table(
+    catalogue: Encoder, few_queries: None, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setitem(sys.modules, "hnswlib", None)
+
+    call_command("bench_search", "--references", "1000", "--partitions", "3", "--json", "--plans")
+
+    out, err = capsys.readouterr()
+    rows = {(row["method"], row["filter"]): row for row in json.loads(out)["rows"]}
+    whole, parts = rows["PostgreSQL index", "none"], rows["index, 3 partitions", "none"]
+    assert parts["index_used"]
+    assert parts["recall_at_3"] > 0.99
+    assert parts["size_mb"] == pytest.approx(whole["size_mb"], rel=0.5)
+    assert "Merge Append" in err
+    assert partitioning.partitions() == 0
+    assert (schemas(), ReferenceVector.objects.count()) == (0, 60)
 
 
 @pytest.fixture
@@ -328,9 +477,8 @@ def test_scratch_tables_are_like_the_catalogues(catalogue: Encoder) -> None:
 @pytest.fixture
 def another_run(catalogue: Encoder) -> Iterator[None]:
     """Another connection that holds the lock."""
-    place = connection.get_connection_params()
-    own = {key: place[key] for key in ("dbname", "host", "port", "user") if key in place}
-    with psycopg.connect(**own) as other:
+    name = connection.settings_dict["NAME"]
+    with psycopg.connect(**database_server.place(), dbname=name) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [scratch._LOCK])
         yield
 

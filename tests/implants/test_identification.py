@@ -9,7 +9,7 @@ from PIL import ImageOps
 from implants.activation import activate
 from implants.catalogue import add_reference
 from implants.demo.catalogue import encode_png
-from implants.demo.renderer import VIEWS, render_film
+from implants.demo.renderer import VIEWS
 from implants.demo.systems import DEMO_SYSTEMS
 from implants.embedding import embed
 from implants.encoders.active import ActiveEncoder, active, forget
@@ -20,6 +20,7 @@ from implants.radiograph import Radiograph, open_radiograph
 from implants.region import Region
 from implants.search import search
 from tests.factories import ImplantFactory
+from tests.films import film
 
 pytestmark = pytest.mark.django_db
 SYSTEMS = DEMO_SYSTEMS[:4]
@@ -32,15 +33,14 @@ def encoder(media: Path) -> ActiveEncoder:
     activate(BUNDLED)
     for system in SYSTEMS:
         implant = ImplantFactory.create(name=system.name)
-        films = [encode_png(render_film(system, view).image) for view in VIEWS[:2]]
+        films = [film(system, view) for view in VIEWS[:2]]
         embed([add_reference(implant, data).reference for data in films], active())
     return active()
 
 
 def queries() -> list[Radiograph]:
     """A film of each system as a dentist would send it."""
-    images = [render_film(system, VIEWS[1], query=True).image for system in SYSTEMS]
-    return [open_radiograph(encode_png(image)) for image in images]
+    return [open_radiograph(film(system, VIEWS[1], query=True)) for system in SYSTEMS]
 
 
 def negative_of(film: Radiograph) -> Radiograph:
@@ -51,13 +51,11 @@ def a_film(encoder: ActiveEncoder, *, unclear: bool) -> Radiograph:
     """The first rendered film that shows which way round it is, or the first that doesn't."""
     threshold = encoder.session.bundle.preprocessing.polarity_threshold
     films = (
-        open_radiograph(encode_png(render_film(system, view, query=True).image))
-        for system in SYSTEMS
-        for view in VIEWS
+        open_radiograph(film(system, view, query=True)) for system in SYSTEMS for view in VIEWS
     )
-    film = next(film for film in films if is_unclear(film.image, threshold) is unclear)
-    assert not is_inverted(film.image, threshold)
-    return film
+    found = next(one for one in films if is_unclear(one.image, threshold) is unclear)
+    assert not is_inverted(found.image, threshold)
+    return found
 
 
 def unclear_film(encoder: ActiveEncoder) -> Radiograph:
@@ -72,9 +70,9 @@ def answer(
 
 
 def test_a_film_and_its_negative_get_the_same_answer(encoder: ActiveEncoder) -> None:
-    for film in [*queries(), unclear_film(encoder)]:
-        vector, candidates = answer(film, encoder)
-        of_negative, its_candidates = answer(negative_of(film), encoder)
+    for radiograph in [*queries(), unclear_film(encoder)]:
+        vector, candidates = answer(radiograph, encoder)
+        of_negative, its_candidates = answer(negative_of(radiograph), encoder)
         assert vector @ of_negative >= 0.99
         assert candidates == its_candidates
 

@@ -5,6 +5,7 @@ import io
 import struct
 import time
 import tracemalloc
+import warnings
 import zlib
 
 import numpy as np
@@ -13,6 +14,7 @@ from django.utils import translation
 from PIL import Image, ImageFile
 from PIL.PngImagePlugin import PngInfo
 
+from implants.formats import Unreadable, pictures
 from implants.radiograph import (
     MAX_BYTES,
     RadiographError,
@@ -153,6 +155,27 @@ def test_open_unreadable_exif_is_ignored() -> None:
     assert difference(open_radiograph(data).image, film()) < 2
 
 
+@pytest.mark.parametrize("content", [b"garbage!", b"MM\0*"], ids=["mark", "cut"])
+def test_open_exif_that_nobody_can_read_says_nothing(content: bytes) -> None:
+    data = encoded(film(), "PNG")
+    piece = b"eXIf" + content
+    piece = struct.pack(">I", len(content)) + piece + struct.pack(">I", zlib.crc32(piece))
+    assert difference(open_radiograph(data[:33] + piece + data[33:]).image, film()) == 0
+
+
+def test_colours_by_number_without_their_list_are_refused() -> None:
+    data = encoded(film().convert("P"), "PNG")
+    start = data.index(b"PLTE") - 4
+    (length,) = struct.unpack(">I", data[start : start + 4])
+    assert refusal(data[:start] + data[start + 12 + length :]) == "not_an_image"
+
+
+def test_a_film_of_numbers_that_are_none_is_refused() -> None:
+    values = np.asarray(film(), np.float32).copy()
+    values[0, 0] = np.inf
+    assert refusal(encoded(Image.fromarray(values), "TIFF")) == "not_an_image"
+
+
 def test_too_large_in_bytes_is_refused() -> None:
     padded = encoded(film(), "JPEG")
     padded += bytes(MAX_BYTES - len(padded))
@@ -176,6 +199,14 @@ def test_forty_megapixels_are_taken_and_one_more_row_is_not() -> None:
     large.paste(200, (0, 0, 10, 10))
     assert open_radiograph(encoded(large, "PNG")).height == 5000
     assert refusal(encoded(Image.new("L", (8000, 5001)), "PNG")) == "too_large"
+
+
+def test_too_many_pixels_are_refused_where_warnings_are_switched_off() -> None:
+    """Pillow only warns of a picture a little above its bound."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(Unreadable, match="too_large"):
+            pictures.opened(png_header(8000, 5001))
 
 
 @pytest.mark.parametrize("size", [(63, 500), (500, 63), (1, 1)])
@@ -213,6 +244,15 @@ def test_truncated_is_refused(format_: str) -> None:
 @pytest.mark.parametrize("format_", ["GIF", "BMP", "JPEG2000", "ICO"])
 def test_other_formats_are_refused_by_name(format_: str) -> None:
     assert refusal(encoded(film(), format_)) == "unsupported_format"
+
+
+def test_a_jpeg_of_more_than_8_bits_is_refused_by_name() -> None:
+    data = encoded(film(), "JPEG")
+    at = data.index(b"\xff\xc0") + 4
+    assert data[at] == 8
+    deep = data[:at] + b"\x0c" + data[at + 1 :]
+    assert refusal(deep) == "unsupported_format"
+    assert [refusal(deep[:end]) for end in (3, at - 3, at)] == ["not_an_image"] * 3
 
 
 @pytest.mark.parametrize("brand", [b"avif", b"isom", b"qt  "])

@@ -9,11 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
+from pydicom.uid import JPEGBaseline8Bit
 
+from implants.formats import apart
+from implants.formats.plain import is_plain
 from implants.radiograph import MAX_BYTES, open_radiograph
-from tests.implants.test_radiograph import encoded, film
+from tests.implants import foreign_films as foreign
+from tests.implants.test_radiograph import encoded, film, refusal
 
 SIDES = (8000, 5000)
 SECONDS = 2.3
@@ -82,6 +87,7 @@ os.environ["RAIOX_ENV"], os.environ["DJANGO_SETTINGS_MODULE"] = "test", "tests.s
 import django
 django.setup()
 from implants.formats import apart
+from implants.formats.plain import is_plain
 from implants.radiograph import RadiographError, open_radiograph
 apart._WAIT_SECONDS = 300
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
@@ -119,6 +125,45 @@ def test_a_hostile_file_takes_little_time_and_memory(name: str) -> None:
     assert here < 1.0
     assert apart < SECONDS + 1.0, "a reader's start counts too"
     assert took["megabytes"] < MEGABYTES
+
+
+@pytest.mark.parametrize("name", ["exif-segments", "empty-segments", "fill-bytes", "chunks"])
+def test_what_is_built_of_too_many_pieces_is_not_plain(name: str) -> None:
+    assert not is_plain("PNG" if name == "chunks" else "JPEG", HOSTILE[name]())
+
+
+@pytest.mark.parametrize(("passes", "plain"), [(10, True), (60, False)])
+def test_a_jpeg_of_too_many_passes_is_not_plain(passes: int, plain: bool) -> None:
+    data = encoded(film(), "JPEG")
+    scan = data[data.index(b"\xff\xda") : -2]
+    assert is_plain("JPEG", data[:-2] + scan * (passes - 1) + data[-2:]) == plain
+
+
+def jpeg_in_dicom() -> bytes:
+    colours = large("RGB")
+    dataset = foreign.dicom(np.asarray(colours), "RGB")
+    return foreign.dicom_bytes(
+        foreign.compressed(dataset, encoded(colours, "JPEG"), JPEGBaseline8Bit)
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [HOSTILE["cmyk"], HOSTILE["float"], jpeg_in_dicom], ids=["cmyk", "float", "dicom"]
+)
+def test_what_a_reader_has_no_memory_for_is_too_large_not_damaged(
+    data: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty megapixels are allowed; neither libjpeg nor pydicom says why it gave up, NumPy does."""
+    monkeypatch.setattr(apart, "_WAIT_SECONDS", 300)
+    assert refusal(data()) == "too_large"
+
+
+def test_a_large_film_that_is_damaged_is_not_called_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(apart, "_WAIT_SECONDS", 300)
+    data = encoded(large("L"), "JPEG", progressive=True)
+    assert refusal(data[: len(data) // 2]) == "not_an_image"
 
 
 def test_what_is_see_through_is_black_in_every_strip() -> None:

@@ -128,7 +128,7 @@ def test_search_by_index_looks_at_all_where_the_index_gives_up(
     query: np.ndarray, encoder: Encoder, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As an implant with 20,000 references would: the index stops before it meets another implant.
-    limits = {"hnsw.max_scan_tuples": "1", "hnsw.ef_search": "1"}
+    limits = {"hnsw.max_scan_tuples": "1"}
     monkeypatch.setattr(
         search_module, "_INDEX_SETTINGS", {**search_module._INDEX_SETTINGS, **limits}
     )
@@ -137,7 +137,7 @@ def test_search_by_index_looks_at_all_where_the_index_gives_up(
     fill(encoder, np.stack([at_angle(query, 5, seed) for seed in range(200)]), [crowd])
     reference_with_vector(at_angle(query, 50), encoder, other)
 
-    found = search(query, encoder_id=encoder.pk, k=2)
+    found = search(query, encoder_id=encoder.pk, k=2, depth=100)
 
     assert [item.implant_id for item in found] == [crowd.pk, other.pk]
 
@@ -232,22 +232,42 @@ def test_search_by_index_compares_in_full_precision(
 
 
 def test_search_by_index_goes_on_behind_another_encoders_vectors(
-    query: np.ndarray, encoder: Encoder, settings: Any, monkeypatch: pytest.MonkeyPatch
+    query: np.ndarray, encoder: Encoder, settings: Any
 ) -> None:
     # While encoders are changed: all that the index finds first is the other's.
     settings.EXACT_SEARCH_LIMIT = 0
-    steps = search_module._INDEX_SETTINGS | {"hnsw.ef_search": "10"}
-    monkeypatch.setattr(search_module, "_INDEX_SETTINGS", steps)
     other, implants = EncoderFactory.create(), ImplantFactory.create_batch(4)
-    fill(other, np.stack([at_angle(query, 5, seed) for seed in range(60)]), implants)
+    fill(other, np.stack([at_angle(query, 5, seed) for seed in range(150)]), implants)
     for degrees, implant in zip((50, 40, 30, 20), implants, strict=True):
         reference_with_vector(at_angle(query, degrees), encoder, implant)
     found = []
 
-    plan = plans(lambda: found.extend(search(query, encoder_id=encoder.pk)))
+    plan = plans(lambda: found.extend(search(query, encoder_id=encoder.pk, depth=100)))
 
     assert [item.implant_id for item in found] == [each.pk for each in implants[:0:-1]]
     assert plan.count("Sort Key: ((") == plan.count(f"Index Scan using {INDEX}") == 1
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(None, 300), (700, 700)])
+def test_search_by_index_is_as_deep_as_was_measured_for_the_encoder(
+    query: np.ndarray, encoder: Encoder, settings: Any, asked: int | None, expected: int
+) -> None:
+    settings.EXACT_SEARCH_LIMIT = 0
+    Encoder.objects.filter(pk=encoder.pk).update(search_depth=300)
+    reference_with_vector(query, encoder, ImplantFactory.create())
+    seen: list[tuple[str, Any]] = []
+
+    def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "looked_at" in sql:
+            with connection.connection.cursor() as cursor:
+                cursor.execute("SHOW hnsw.ef_search")
+                seen.append((cursor.fetchone()[0], params["looked_at"]))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        assert search(query, encoder_id=encoder.pk, k=1, depth=asked)
+
+    assert seen == [(str(expected), expected)]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,6 @@
 
 import base64
 import logging
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import redis
 from django.core.cache import caches
 
 from implants.catalogue import add_reference
@@ -51,41 +47,6 @@ def encodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(EncoderSession, "embed", counted)
     return taken
-
-
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis on loopback; `python -m tests.redis_server` installs one."""
-    program = shutil.which("redis-server")
-    assert program, "there is no redis-server: `python -m tests.redis_server` installs one"
-    port, folder = free_port(), tmp_path_factory.mktemp("redis")
-    command = [
-        program,
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--save",
-        "",
-        "--dir",
-        str(folder),
-    ]
-    with (folder / "log").open("wb") as log, subprocess.Popen(command, stdout=log) as server:
-        url = f"redis://127.0.0.1:{port}/0"
-        with redis.Redis.from_url(url) as client:
-            _wait_for(client)
-        yield url
-        server.terminate()
-
-
-def _wait_for(client: Any) -> None:
-    for _ in range(100):
-        try:
-            client.ping()
-            return
-        except redis.ConnectionError:
-            time.sleep(0.1)
-    raise AssertionError("redis-server does not answer")
 
 
 @pytest.fixture

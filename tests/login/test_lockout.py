@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
+from raiox.tasks import forget_log_ins
 from tests.login.conftest import PASSWORD, ask_token, log_in
 
 Attempt = Callable[..., Any]
@@ -65,6 +67,27 @@ def test_behind_a_trusted_proxy_the_client_counts(attempt: Attempt, settings: An
     assert attempt("ana", HTTP_X_FORWARDED_FOR="198.51.100.8").status_code in (200, 302)
 
 
+def test_all_of_an_ipv6_network_counts_as_one_client(attempt: Attempt) -> None:
+    shifted = [attempt("ana", "wrong", REMOTE_ADDR=f"2001:db8:0:1:{i}::9") for i in range(3)]
+    assert shifted[-1].status_code == 429
+    assert attempt("ana", REMOTE_ADDR="2001:db8:0:1:ffff::1").status_code == 429
+    assert attempt("ana", REMOTE_ADDR="2001:db8:0:2::1").status_code in (200, 302)
+
+
+def test_a_right_password_forgets_those_from_the_same_network(attempt: Attempt) -> None:
+    fail(attempt, 2, REMOTE_ADDR="2001:db8:0:1::1")
+    attempt("ana", REMOTE_ADDR="2001:db8:0:1::2")
+    assert fail(attempt, 2, REMOTE_ADDR="2001:db8:0:1::3")[-1] != 429
+
+
+def test_logs_hold_the_whole_address(attempt: Attempt, caplog: Any) -> None:
+    fail(attempt, 1, REMOTE_ADDR="2001:db8:0:1::77")
+    told = [vars(entry)["client"] for entry in caplog.records if entry.msg == "log-in refused"]
+    assert told == ["2001:db8:0:1::77"]
+    of_axes = [entry.getMessage() for entry in caplog.records if "New login failure" in entry.msg]
+    assert "2001:db8:0:1::77" in of_axes[0]
+
+
 def test_it_ends(attempt: Attempt) -> None:
     fail(attempt, 5)
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=16))
@@ -104,3 +127,17 @@ def test_weak_passwords_are_refused(password: str) -> None:
 
 def test_a_long_password_is_taken() -> None:
     validate_password(PASSWORD, User(username="ana"))
+
+
+def test_what_is_left_of_log_ins_is_forgotten_each_night(ana: User, settings: Any) -> None:
+    client = Client()
+    log_in(client, "ana")
+    fail(WAYS["admin"], 1, "somebody")
+    assert (Session.objects.count(), AccessAttempt.objects.count()) == (1, 1)
+    forget_log_ins(0)
+    assert (Session.objects.count(), AccessAttempt.objects.count()) == (1, 1)
+    Session.objects.update(expire_date=timezone.now())
+    AccessAttempt.objects.update(attempt_time=timezone.now() - settings.AXES_COOLOFF_TIME)
+    forget_log_ins(0)
+    assert (Session.objects.count(), AccessAttempt.objects.count()) == (0, 0)
+    assert not AccessLog.objects.exists() and not AccessFailureLog.objects.exists()

@@ -184,6 +184,17 @@ def test_the_api_gives_nothing_to_who_needs_one_and_has_none(boss: User, setting
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "second_factor_missing")
 
 
+def test_a_token_is_not_refreshed_past_a_second_factor_that_is_owed(
+    ana: User, settings: Any
+) -> None:
+    token = str(RefreshToken.for_user(ana))
+    settings.REQUIRE_SECOND_FACTOR = "superusers"
+    User.objects.filter(pk=ana.pk).update(is_superuser=True)
+    sent = {"refresh": token}
+    answer = Client().post("/auth/token/refresh", sent, content_type="application/json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "second_factor_missing")
+
+
 def test_tokens_from_before_end(ana: User) -> None:
     token = str(RefreshToken.for_user(ana))
     second_factor.pending(ana)

@@ -46,6 +46,14 @@ def test_local_product_talks_to_the_sandbox_with_the_key_both_know(
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
 
 
+def test_worker_gives_way_to_web(plan: Plan) -> None:
+    nice, option, niceness, *command = plan.worker().command
+    assert (nice, option) == ("nice", "-n")
+    assert int(niceness) > 0
+    assert command[1:4] == [str(django_settings.BASE_DIR / "manage.py"), "procrastinate", "worker"]
+    assert "nice" not in plan.web().command
+
+
 def test_sandbox_sends_webhooks_with_the_token(plan: Plan) -> None:
     command = plan.sandbox().command
     assert "http://127.0.0.1:9000/webhook/a-token" in command

@@ -47,5 +47,5 @@ def test_server_gets_no_demo_and_needs_a_chosen_encoder(settings: Any, called: l
     Encoder.objects.create(name="chosen", path="somewhere", is_active=True)
     called.clear()
     call_command("prepare")
-    assert called == ["migrate", "ensure_groups", "collectstatic"]
+    assert called == ["migrate", "ensure_groups", "check_environment --claim", "collectstatic"]
     assert not User.objects.filter(username="brenda").exists()

@@ -507,3 +507,11 @@ def test_client_from_settings_without_a_key(settings: Any) -> None:
     settings.JOTFORM_API_KEY = ""
     with pytest.raises(NotConfigured):
         client_from_settings()
+
+
+@pytest.mark.parametrize(("silence", "seconds"), [(8.0, 6.0), (30.0, 22.5), (300.0, 30.0)])
+def test_no_request_of_a_process_that_is_taken_for_dead_goes_out(
+    settings: Any, silence: float, seconds: float
+) -> None:
+    settings.WORKER_STALLED_SECONDS, settings.JOTFORM_API_KEY = silence, secrets.token_hex(8)
+    assert client_from_settings().policy.seconds == seconds

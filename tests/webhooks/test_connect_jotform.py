@@ -95,6 +95,34 @@ def test_connect_jotform_hands_the_default_over(sandbox: SandboxProcess, token: 
     assert JotformForm.objects.get(is_default=True).form_id == sandbox.form_id
 
 
+@pytest.mark.parametrize(
+    ("mode", "options", "refusal"),
+    [
+        ("stage", (), "belongs to raiox.example: give stage a form of its own"),
+        ("stage", ("--beside",), "belongs to raiox.example"),
+        ("production", (), "feeds raiox.example already"),
+        ("production", ("--beside",), None),
+    ],
+)
+def test_connect_jotform_refuses_a_form_of_another_installation(
+    sandbox: SandboxProcess,
+    token: str,
+    settings: Any,
+    mode: str,
+    options: tuple[str, ...],
+    refusal: str | None,
+) -> None:
+    settings.RAIOX_ENV = mode
+    sandbox.register_webhook("https://raiox.example/webhook/another-secret")
+    if refusal is None:
+        connect(sandbox.form_id, *options)
+    else:
+        with pytest.raises(CommandError, match=refusal) as refused:
+            connect(sandbox.form_id, *options)
+        assert "another-secret" not in str(refused.value)
+    assert JotformForm.objects.exists() == (refusal is None)
+
+
 def test_propose_mapping_in_any_order_and_language() -> None:
     mapping = propose_mapping(
         [

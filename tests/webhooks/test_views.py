@@ -218,6 +218,17 @@ def test_a_stranger_counts_by_her_own_address_and_can_not_change_it(settings: An
     assert knock("198.51.100.8") == 401, "another client behind the same proxy"
 
 
+def test_an_ipv6_network_counts_as_one_stranger(settings: Any) -> None:
+    settings.WEBHOOK_RATE_UNAUTHENTICATED = "2/m"
+    settings.TRUSTED_PROXIES = ["127.0.0.1/32"]
+
+    def knock(address: str) -> int:
+        return int(post("/webhook/wrong", *delivery(), {"X-Forwarded-For": address}).status_code)
+
+    assert [knock(f"2001:db8:0:1::{last}") for last in range(4)] == [401, 401, 401, 429]
+    assert knock("2001:db8:0:2::1") == 401, "another network"
+
+
 def test_a_valid_token_has_a_rate_of_its_own(token: str, form: JotformForm, settings: Any) -> None:
     settings.WEBHOOK_RATE = "2/m"
     statuses = [post(f"/webhook/{token}", *delivery()).status_code for _ in range(3)]

@@ -25,6 +25,7 @@ if (desk.hasAttribute("data-open")) {
   prepareNeighbours(autosave);
   goWhenSaved(autosave);
   draft.offer((extra) => answer.refresh(extra));
+  findings.catchUp();
 } else {
   prepareNeighbours(null);
   draft.offerOnDecidedCase();

@@ -1,20 +1,26 @@
 """`manage.py bench_search`: how fast and how exact the search is, with many references."""
 
 import json
+import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from implants import partitioning
 from implants.benchmark import methods, scratch
-from implants.benchmark.distribution import Distribution, TooFewVectors, fit
+from implants.benchmark.distribution import Distribution, TooFewVectors, fit, with_spectrum
 from implants.benchmark.measure import Row, measure
+from implants.benchmark.spectrum import Spectrum, SpectrumError, read_spectrum
 from implants.benchmark.workload import Workload, draw
+from implants.depth import measure_depth
+from implants.leave_one_out import CatalogueVectors
 from implants.management.base import ExampleCommand, table
 from implants.models import Encoder, ReferenceVector
 
@@ -29,12 +35,16 @@ class Command(ExampleCommand):
     help = """Measure the search with N references, in tables of its own, dropped at the end.
 
 Their vectors lie as those of the active encoder do in the catalogue, so it needs some: seed_demo
-or seed_implants first. Beside the product's search: all vectors compared, in PostgreSQL and in
-numpy, and hnswlib (pip install hnswlib). Recall is of the three nearest implants."""
+or seed_implants first. With --spectrum they spread as those of the films that were measured; how
+much of that lies between implants is still the catalogue's. Beside the product's search: all
+vectors compared, in PostgreSQL and in numpy, and hnswlib (pip install hnswlib). Recall is of the
+three nearest implants."""
     examples = """examples:
   manage.py bench_search --references 10000
   manage.py bench_search --references 100000 --json > search.json
+  manage.py bench_search --references 100000 --spectrum var/spectrum.json
   manage.py bench_search --references 100000 --two-encoders --plans
+  manage.py bench_search --references 100000 --partitions 4
   manage.py bench_search --references 1000000 --exact
 
 On two cores 100,000 references take about a quarter of an hour and 2 GB of memory, a million some
@@ -50,6 +60,12 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             required=True,
             help=f"how many, {_FEWEST:,} to {_MOST:,}",
         )
+        parser.add_argument(
+            "--spectrum",
+            metavar="FILE",
+            type=Path,
+            help="what measure_spectrum wrote, of films that are not in the catalogue",
+        )
         parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
         parser.add_argument("--plans", action="store_true", help="PostgreSQL's plans, on stderr")
         parser.add_argument(
@@ -63,11 +79,20 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             help="with as many vectors of another encoder beside them, as while encoders change",
         )
 
+        parser.add_argument(
+            "--partitions",
+            metavar="N",
+            type=int,
+            choices=range(2, partitioning.MOST + 1),
+            help="by index once more, with the table in so many partitions (partition_vectors)",
+        )
+
     def handle(self, *_: Any, **options: Any) -> None:
         """Print the rows; raises `CommandError` when there is nothing to fit vectors to."""
         encoder = Encoder.objects.filter(is_active=True).first()
         if encoder is None:
             raise CommandError("No encoder is active: run “manage.py activate_encoder”.")
+        spectrum = _spectrum(options["spectrum"], encoder)
         try:
             distribution = fit(*_catalogue(encoder))
         except TooFewVectors as error:
@@ -75,11 +100,13 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
                 f"The catalogue has too few vectors of {encoder.name} to make others like them"
                 f" ({error}) Run “manage.py seed_demo” (local mode) or seed_implants."
             ) from error
+        if spectrum is not None:
+            distribution = with_spectrum(distribution, spectrum.mean, spectrum.variances)
         try:
             rows = self._measure(encoder, distribution, options)
         except scratch.ScratchBusy as error:
             raise CommandError(str(error)) from error
-        self._print(encoder, rows, options)
+        self._print(encoder, spectrum, rows, options)
 
     def _measure(
         self, encoder: Encoder, distribution: Distribution, options: dict[str, Any]
@@ -97,7 +124,10 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
                 del other
             built = None if options["exact"] else scratch.build(index)
             scratch.tidy()
-            return list(self._rows(workload, encoder.pk, index, built, options["plans"]))
+            rows = list(self._rows(workload, encoder.pk, index, built, options["plans"]))
+            if built is not None and options["partitions"]:
+                rows += self._of_partitions(workload, encoder.pk, index, options)
+            return rows
 
     def _rows(
         self,
@@ -125,6 +155,7 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
         self, workload: Workload, encoder_id: int, index: scratch.Index, built: float
     ) -> Iterator[methods.Method]:
         """What needs the index, which took `built` seconds, or one of its own."""
+        depth = self._depth(encoder_id)
         table_mb, index_mb = scratch.size_mb("reference_vectors"), scratch.size_mb(index.name)
         for filtered in (False, True):
             for name, limit, size_mb in (
@@ -132,25 +163,63 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
                 ("PostgreSQL index", 0, index_mb),
             ):
                 yield methods.of_product(
-                    name, encoder_id, built, size_mb, filtered=filtered, exact_limit=limit
+                    name,
+                    encoder_id,
+                    built,
+                    size_mb,
+                    filtered=filtered,
+                    exact_limit=limit,
+                    depth=depth,
                 )
         try:
             self._say("building the index of hnswlib")
-            yield from methods.of_hnswlib(workload)
+            yield from methods.of_hnswlib(workload, depth)
         except ImportError:
             self._say("hnswlib is not installed, its rows are missing: pip install hnswlib")
 
-    def _print(self, encoder: Encoder, rows: list[Row], options: dict[str, Any]) -> None:
+    def _depth(self, encoder_id: int) -> int:
+        """Measured as the worker does it."""
+        self._say("measuring how deeply the index has to be searched")
+        depth = measure_depth(encoder_id, CatalogueVectors.load(encoder_id))
+        self._say(f"search depth {depth}")
+        return depth
+
+    def _of_partitions(
+        self, workload: Workload, encoder_id: int, index: scratch.Index, options: dict[str, Any]
+    ) -> Iterator[Row]:
+        """The whole table is converted, so this comes last."""
+        count = options["partitions"]
+        start = time.perf_counter()
+        partitioning.convert(count, lambda *_: None, memory=scratch.BUILD_MEMORY)
+        built = time.perf_counter() - start
+        method = methods.of_product(
+            f"index, {count} partitions", encoder_id, built, scratch.size_mb(index.name),
+            filtered=False, exact_limit=0, depth=self._depth(encoder_id),
+        )  # fmt: skip
+        row, plan = measure(method, workload.queries, workload.truth(), index.name)
+        if options["plans"]:
+            self._say(f"\n{method.name}:\n{_shortened(plan)}\n")
+        yield row
+
+    def _print(
+        self,
+        encoder: Encoder,
+        spectrum: Spectrum | None,
+        rows: list[Row],
+        options: dict[str, Any],
+    ) -> None:
         if options["json"]:
             answer = {"references": options["references"], "encoder": encoder.name}
+            answer |= {"spectrum": {"films": spectrum.films}} if spectrum else {}
             self.stdout.write(
                 json.dumps(answer | {"rows": [asdict(row) for row in rows]}, indent=2)
             )
             return
+        source = f"{spectrum.films} films measured apart" if spectrum else "the catalogue's films"
         built = "no" if options["exact"] else f"built with {scratch.BUILD_MEMORY} of memory"
         self.stdout.write(
             f"{options['references']:,} references, encoder {encoder.name}, exact up to "
-            f"{settings.EXACT_SEARCH_LIMIT:,}; index: {built}"
+            f"{settings.EXACT_SEARCH_LIMIT:,}; index: {built}; spectrum: of {source}"
         )
         head = ["method", "filter", "recall@3", "p50 ms", "p95 ms", "build s", "MB", "index"]
         self.stdout.write(table([*head, "queries"], [_cells(row) for row in rows]))
@@ -163,6 +232,15 @@ def _count(text: str) -> int:
     if not text.isdigit() or not _FEWEST <= int(text) <= _MOST:
         raise ArgumentTypeError(f"a whole number from {_FEWEST:,} to {_MOST:,}, please")
     return int(text)
+
+
+def _spectrum(file: Path | None, encoder: Encoder) -> Spectrum | None:
+    if file is None:
+        return None
+    try:
+        return read_spectrum(file, encoder.name, encoder.version)
+    except SpectrumError as error:
+        raise CommandError(str(error)) from error
 
 
 def _exact(workload: Workload, encoder_id: int) -> Iterator[methods.Method]:

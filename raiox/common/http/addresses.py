@@ -45,7 +45,7 @@ def is_public(text: object) -> bool:
         return is_public(str(embedded))
     if address.version == 6 and address not in _GLOBAL_UNICAST:
         return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    return address.is_global and not address.is_multicast
 
 
 def _embedded_ipv4(address: IPAddress) -> ipaddress.IPv4Address | None:

@@ -26,6 +26,7 @@ class Command(BaseCommand):
             call_command("activate_encoder", "--bundled", "--if-none")
         else:
             _check_encoder()
+            call_command("check_environment", "--claim", verbosity=0)
             call_command("collectstatic", verbosity=0, interactive=False)
         if settings.RAIOX_ENV == "local":
             ensure_demo_users(settings.VAR_DIR / LOGINS_FILE)

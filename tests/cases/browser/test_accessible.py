@@ -56,6 +56,7 @@ def _arguments(name: str, routes: dict[str, list[str]], world: World) -> list[in
     rows = {
         "finding_id": case.findings.get().pk,
         "content_type_id": ContentType.objects.get_for_model(Case).pk,
+        "form_id": case.form_id,
     }
     first = ReferenceImage.objects.first() if "reference" in name else Implant.objects.first()
     about = case if name.startswith("cases_") else first

@@ -49,6 +49,23 @@ def test_a_case_is_decided_by_mouse_alone(
     assert (finding.verdict, finding.implant) == ("probable", implants[1])
 
 
+def test_an_implant_clicked_while_the_page_loads_is_identified(
+    page: Page, at: Callable[[Case], Page], clear_case: MakeCase
+) -> None:
+    case = clear_case()
+    # The page is parsed and can be clicked; its modules run after this.
+    page.add_init_script(
+        "document.addEventListener('readystatechange', () => document.readyState === 'interactive'"
+        " && document.querySelector('.rx-card-pick')?.click())"
+    )
+    at(case)
+    expect(page.locator("[value=identified]")).to_be_checked()
+    page.get_by_role("button", name="Aprovar e responder").click()
+    page.get_by_role("button", name="Confirmar: aprovar e responder").click()
+    page.wait_for_url(QUEUE)
+    assert case.findings.get().verdict == "identified"
+
+
 def test_a_case_is_decided_by_touch(
     visit: Visit, browser: Browser, reviewer: User, clear_case: MakeCase
 ) -> None:

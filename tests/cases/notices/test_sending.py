@@ -35,6 +35,17 @@ def now_it_is_due() -> None:
     Notice.objects.update(due_at=timezone.now())
 
 
+def test_a_mail_says_which_notices_it_carries(mailbox: Mailbox, ana: User, make_case: Make) -> None:
+    """Also of cases that it has no room for."""
+    for _ in range(40):
+        telling.case_waits(make_case())
+    send_due()
+    (letter,) = mailbox.to(ana)
+    carried = [int(number) for number in letter[mail.NOTICES_HEADER].split(",")]
+    assert carried == list(Notice.objects.filter(state="sent").values_list("pk", flat=True))
+    assert len(carried) == 41
+
+
 def test_a_server_that_is_away_is_tried_again(mailbox: Mailbox, ana: User, settings: Any) -> None:
     settings.EMAIL_PORT, there = free_port(), settings.EMAIL_PORT
     send_due()
@@ -106,11 +117,11 @@ def test_one_address_that_fails_does_not_hold_up_the_others(
     telling.case_waits(make_case())
     send, met = mail.send_mail, []
 
-    def failing_first(letter: Any, address: str) -> None:
+    def failing_first(letter: Any, address: str, notices: Any) -> None:
         met.append(address)
         if address == ana.email:
             raise ValueError
-        send(letter, address)
+        send(letter, address, notices)
 
     monkeypatch.setattr(mail, "send_mail", failing_first)
     send_due()

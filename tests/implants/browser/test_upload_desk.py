@@ -239,6 +239,9 @@ def test_region_by_touch_on_a_tablet(
     touch("touchStart", 0.3, 0.2)
     touch("touchMove", 0.4, 0.5)
     touch("touchMove", 0.6, 0.8)
+    # A finger rests before it lets go; a flung one would make the browser swallow the next tap.
+    page.wait_for_timeout(200)
+    touch("touchMove", 0.6, 0.8)
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     page.get_by_role("button", name="Usar esta região").tap()
     expect(page.locator('.rx-draft[data-state="good"]')).to_have_count(1)

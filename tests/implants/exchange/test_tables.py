@@ -74,6 +74,11 @@ def test_a_broken_workbook_is_refused_in_words(data: bytes) -> None:
         read_table("x.xlsx", data)
 
 
+def test_a_table_with_a_nul_is_refused() -> None:
+    with pytest.raises(TableError):
+        read_table("x.csv", b"manufacturer;name\nA;B\0C\n")
+
+
 def test_an_empty_file_is_refused() -> None:
     with pytest.raises(TableError):
         read_table("x.csv", b"\n\n")

@@ -16,6 +16,7 @@ from implants.published import ATTRIBUTES, readable_sources
 from implants.search import search
 from implants.seeding import demo
 from tests.factories import ImplantFactory
+from tests.films import rendered
 from tests.implants.conftest import stored_name
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media", "encoder")]
@@ -23,10 +24,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media", "encoder")
 
 @pytest.fixture
 def systems(monkeypatch: pytest.MonkeyPatch) -> tuple[DemoSystem, ...]:
-    """Rendering takes its time: two systems in two views stand for all."""
+    """Rendering takes its time: two systems in two views stand for all, and are rendered once."""
     few = DEMO_SYSTEMS[:2]
     monkeypatch.setattr(demo, "DEMO_SYSTEMS", few)
     monkeypatch.setattr(demo, "CATALOGUE_VIEWS", demo.CATALOGUE_VIEWS[:2])
+    monkeypatch.setattr(demo, "render_film", rendered)
     return few
 
 

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -11,6 +12,7 @@ from webhooks.client import client_from_settings
 from webhooks.connecting import (
     MEANINGS,
     MappingIncomplete,
+    other_services,
     propose_mapping,
     save_form,
     webhook_address,
@@ -35,6 +37,11 @@ class Command(BaseCommand):
         parser.add_argument("--default", action="store_true", help="make it the default form")
         parser.add_argument("--no-webhook", action="store_true", help="do not register the webhook")
         parser.add_argument(
+            "--beside",
+            action="store_true",
+            help="another installation may go on getting the form's submissions (never for stage)",
+        )
+        parser.add_argument(
             "--dry-run", action="store_true", help="show the mapping, change nothing"
         )
 
@@ -45,6 +52,7 @@ class Command(BaseCommand):
         try:
             client = client_from_settings()
             questions = client.get_questions(form_id)
+            self._refuse_form_of_another(client.list_webhooks(form_id), options["beside"])
             mapping = propose_mapping(questions, given)
             if options["verbosity"]:
                 self._show(questions, mapping)
@@ -60,6 +68,18 @@ class Command(BaseCommand):
             raise CommandError(f"Jotform's limit is used up until {error.retry_at}.") from error
         except (JotformError, MappingIncomplete) as error:
             raise CommandError(str(error)) from error
+
+    def _refuse_form_of_another(self, webhooks: dict[str, str], beside: bool) -> None:
+        """A form names whom it feeds; stage must not see patients of production's."""
+        others = ", ".join(other_services(webhooks.values()))
+        if not others or settings.RAIOX_ENV not in ("stage", "production"):
+            return
+        if settings.RAIOX_ENV == "stage":
+            raise CommandError(f"The form belongs to {others}: give stage a form of its own.")
+        if not beside:
+            raise CommandError(
+                f"The form feeds {others} already; --beside connects it all the same."
+            )
 
     def _show(self, questions: list[JotformQuestion], mapping: dict[str, str]) -> None:
         texts = {question.qid: question.text for question in questions}

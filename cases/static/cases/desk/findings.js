@@ -50,6 +50,11 @@ export class Findings {
     if (act(this.current)) this.goOn();
   }
 
+  /** Hear of an implant that was clicked while this page was still loading. */
+  catchUp() {
+    for (const finding of this.all) finding.catchUp();
+  }
+
   goOn() {
     const later = this.all.map((_, at) => (this.#current + at) % this.all.length);
     const open = later.find((at) => !this.all[at].verdict);
@@ -153,6 +158,12 @@ class Finding {
     this.element.querySelector("[data-other-name]").textContent = name;
     this.#pick("other").checked = true;
     this.#drawOther();
+  }
+
+  /** Whoever chooses here gets a verdict too, so without one nobody has heard of the choice. */
+  catchUp() {
+    const radio = this.#checked("");
+    if (radio?.value && !this.verdict) check(radio);
   }
 
   judge(verdict) {

@@ -1,0 +1,1 @@
+"""`make bench`: each target beside its baseline, measured in one run."""

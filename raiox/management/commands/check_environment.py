@@ -1,0 +1,50 @@
+"""`manage.py check_environment`: are database and bucket those of this environment?"""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from raiox import installation
+
+_HELP = """\
+Ask the database and the bucket to which environment they belong, and fail when that is another one
+than RAIOX_ENV. Each release does so before it touches them.
+
+--claim writes this environment's name where there is none yet, and takes a new bucket over once the
+films were moved there. A name that is there is never overwritten.
+
+Examples:
+  manage.py check_environment
+  manage.py check_environment --claim
+"""
+
+
+class Command(BaseCommand):
+    """May be run at any time."""
+
+    help = _HELP
+    # What it would say is what this command is for.
+    requires_system_checks = []
+
+    def create_parser(self, *args: Any, **options: Any) -> Any:
+        """Keep the lines of the examples."""
+        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **options)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Look, or write."""
+        parser.add_argument("--claim", action="store_true", help="write the name where none is")
+
+    def handle(self, *args: Any, claim: bool, **options: Any) -> None:
+        """Look at both; write if told to."""
+        if claim:
+            try:
+                installation.claim()
+            except installation.Foreign as error:
+                raise CommandError(str(error)) from error
+        for problem in (installation.database_problem(), installation.bucket_problem()):
+            if problem:
+                raise CommandError(f"{problem.what} {problem.hint}")
+        if options["verbosity"]:
+            state = "ours" if installation.is_claimed() else "nobody's yet"
+            self.stdout.write(f"Database and bucket are {state}.")

@@ -1,0 +1,1 @@
+"""What stands in deploy/, tried with the programs that will read it on a server."""

@@ -1,0 +1,153 @@
+"""The runbook: what it names is there, and each command says how it was tried."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import yaml
+from django.core.management import get_commands, load_command_class
+
+from tests.sandbox.process import ROOT
+
+TEXT = (ROOT / "deploy/OPERACAO.md").read_text()
+MARK = re.compile(r"(Testado|À mão|Não executado): (.+)")
+# What stands for something of the operator's, and what it may be where a number is asked for.
+PLACEHOLDER = re.compile(r"<([^<>\n]+)>")
+OURS = ("raiox-manage", ".venv/bin/python manage.py", ".venv-ml/bin/python manage.py")
+ML_ONLY = ("export_encoder",)
+
+
+class Block(NamedTuple):
+    """Commands, and the line that says how it is known that they work."""
+
+    commands: list[str]
+    mark: str
+
+
+def blocks() -> list[Block]:
+    """All that are fenced as shell."""
+    found = re.findall(r"^```sh\n(.*?)^```\n([^\n]*)", TEXT, re.MULTILINE | re.DOTALL)
+    return [Block(text.splitlines(), mark) for text, mark in found]
+
+
+def management_commands() -> Iterator[list[str]]:
+    """The words of each management command, in blocks and within the text."""
+    lines = [line for block in blocks() for line in block.commands]
+    lines += re.findall(r"`(raiox-manage [^`]+)`", TEXT)
+    for line in lines:
+        for start in OURS:
+            if line.startswith(start):
+                yield shlex.split(PLACEHOLDER.sub(r"\1", line.removeprefix(start)))
+
+
+COMMANDS = sorted({tuple(words) for words in management_commands()})
+
+
+def test_there_is_something_to_try() -> None:
+    assert len(blocks()) > 20
+    assert len(COMMANDS) > 25
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_each_management_command_is_there_with_its_options(words: tuple[str, ...]) -> None:
+    name, *arguments = words
+    application = get_commands()[name]
+    command = load_command_class(application, name) if isinstance(application, str) else application
+    numbers = ["7" if word == "numero" else word for word in arguments]
+    command.create_parser("manage.py", name).parse_args(numbers)
+
+
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: block.commands[0])
+def test_each_block_says_how_it_was_tried(block: Block) -> None:
+    mark = MARK.fullmatch(block.mark)
+    assert mark, f"{block.mark!r} after {block.commands[0]!r}"
+    if mark[1] == "Testado":
+        assert "tests/" in mark[2]
+    if mark[1] == "À mão":
+        assert re.search(r"em \d{4}-\d{2}-\d{2}", mark[2])
+
+
+def test_the_tests_that_it_names_are_there() -> None:
+    named = set(re.findall(r"\btests/[\w/]+(?:\.py)?", TEXT))
+    assert len(named) > 15
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_scripts_that_it_names_are_there_with_their_options() -> None:
+    lines = [line for block in blocks() for line in block.commands]
+    called = [re.match(r"(?:\S+=\S+ )*\S*?(deploy/[\w/]+\.sh)(.*)", line) for line in lines]
+    scripts = [match for match in called if match]
+    assert len(scripts) > 8
+    for match in scripts:
+        script = (ROOT / match[1]).read_text()
+        for word in shlex.split(PLACEHOLDER.sub("", match[2])):
+            assert word in script, f"{match[1]} knows no {word}"
+        for variable in re.findall(r"\b(RAIOX_\w+)=", match.string):
+            assert variable in script + (ROOT / "deploy/server/database.sh").read_text()
+
+
+def test_commands_name_their_files_by_where_they_lie() -> None:
+    """Whoever reads them stands anywhere; but for the project's own folder, where it says so."""
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", TEXT, flags=re.M | re.S))
+    lines = [line for block in blocks() for line in block.commands] + spans
+    # A command is more than a name: text may call a script by its name alone.
+    words = [word for line in lines if " " in line for word in line.split()]
+    scripts = [word for word in words if re.search(r"[\w-]\.sh$", word)]
+    assert len(scripts) > 12
+    homes = ("/root/raiox/deploy/", "/opt/raiox/current/deploy/")
+    assert [word for word in scripts if not word.startswith(homes)] == []
+    programs = [re.sub(r"^(\w+=\S+ )+", "", line).split()[0] for line in lines if " " in line]
+    relative = {
+        name for name in programs if "/" in name and not name.startswith(("/", "<", "tests/"))
+    }
+    assert relative == {".venv/bin/python", ".venv-ml/bin/python"}
+    (place,) = re.findall(r"^.*na pasta do projeto.*$", TEXT, re.MULTILINE)
+    assert TEXT.index(place) < TEXT.index("\n.venv-ml/bin/python")
+
+
+def test_each_alert_is_explained_under_its_own_name() -> None:
+    alerts = yaml.safe_load((ROOT / "deploy/watch/alerts.yml").read_text())
+    rules = [rule for group in alerts["groups"] for rule in group["rules"] if "alert" in rule]
+    headings = re.findall(r"^### (alerta-[\w-]+)$\n\n(.+)", TEXT, re.MULTILINE)
+    assert [name for name, _ in headings] == [f"alerta-{rule['alert']}" for rule in rules]
+    for rule, (name, text) in zip(rules, headings, strict=True):
+        assert rule["annotations"]["runbook"] == f"deploy/OPERACAO.md#{name}"
+        assert text.startswith(f"*{rule['labels']['severity']}*. ")
+        assert len(text) > 100, f"{name} says too little"
+
+
+def test_each_secret_has_its_rotation() -> None:
+    table = TEXT.split("| segredo |")[1].split("\n\n")[0]
+    units = [*(ROOT / "deploy").rglob("*.conf"), *(ROOT / "deploy").rglob("*.service")]
+    handed = re.findall(
+        r"^LoadCredential=(\w+)", "\n".join(path.read_text() for path in units), re.MULTILINE
+    )
+    workflows = "\n".join(path.read_text() for path in (ROOT / ".github").rglob("*.yml"))
+    asked = re.findall(r"secrets\.(\w+)", workflows)
+    assert len(handed) > 10 < len(set(handed))
+    assert [name for name in {*handed, *asked} if f"`{name}`" not in table] == []
+
+
+def test_units_and_settings_that_it_names_are_there() -> None:
+    places = [path.name for path in (ROOT / "deploy").rglob("raiox-*")]
+    units = {re.split(r"[@.]", name)[0] for name in places}
+    commands = {"raiox-manage", "raiox-deploy", "raiox-code", "raiox-implantes"}
+    named = set(re.findall(r"\braiox-[a-z]+(?:-[a-z]+)*", TEXT)) - commands
+    assert named <= units
+    readme = (ROOT / "README.md").read_text() + (ROOT / "deploy/server/raiox.env").read_text()
+    known = readme + (ROOT / ".github/workflows/deploy.yml").read_text()
+    known += "".join(path.read_text() for path in Path(ROOT / "deploy").rglob("*.sh"))
+    known += "".join(path.read_text() for path in Path(ROOT / "deploy").rglob("*.service"))
+    for name in re.findall(r"`([A-Z][A-Z0-9]+_[A-Z0-9_]+)`", TEXT):
+        assert name in known, name
+
+
+def test_its_links_lead_somewhere() -> None:
+    headings = {name.lower() for name in re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)}
+    anchors = set(re.findall(r'<a id="([\w-]+)">', TEXT)) | headings
+    links = set(re.findall(r"\]\(#([\w-]+)\)", TEXT))
+    assert len(links) > 10
+    assert links <= anchors
