@@ -47,10 +47,13 @@ class Figures:
         self.slowest = max(self.slowest, took)
         self.megabytes = peak_megabytes() - self.held
         self.reader_megabytes = readers.megabytes if readers else 0
+        past = []
         if took >= SECONDS:
-            raise Broken(f"{took:.2f} s of CPU")
+            past.append(f"{took:.2f} s of CPU")
         if max(self.megabytes, self.reader_megabytes) >= MEGABYTES:
-            raise Broken(f"{self.megabytes} MB here, {self.reader_megabytes} MB in a reader")
+            past.append(f"{self.megabytes} MB here, {self.reader_megabytes} MB in a reader")
+        if past:  # a slow machine needs seconds to fill much memory: each bound is told
+            raise Broken("; ".join(past))
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(vars(self)))
