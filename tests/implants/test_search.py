@@ -289,8 +289,14 @@ def large(encoder: Encoder) -> Encoder:
     )
     centres = rng.normal(size=(200, 512))
     vectors = centres[np.arange(2000) % 200] + 0.5 * rng.normal(size=(2000, 512))
-    fill(encoder, vectors.astype(np.float32), implants)
     with connection.cursor() as cursor:
+        # Built over the filled table: four times as quick as row by row.
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [INDEX])
+        (definition,) = cursor.fetchone()
+        cursor.execute(f"DROP INDEX {INDEX}")
+        fill(encoder, vectors.astype(np.float32), implants)
+        connection.check_constraints()  # PostgreSQL builds no index while some are to be checked
+        cursor.execute(definition)
         cursor.execute("ANALYZE reference_vectors; ANALYZE reference_images")
     return encoder
 
