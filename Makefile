@@ -106,7 +106,7 @@ sbom: .venv/base.stamp .venv/dev.stamp  ## Write var/sbom.json (CycloneDX) of wh
 	@$(PY) $(PIP) install --quiet --requirement requirements/base.txt
 	@touch $@
 
-# It holds what base.txt does: both at once take pip half as long as one after the other.
+# It holds what base.txt does, so pip runs once for both.
 .venv/dev.stamp: requirements/dev.txt requirements/base.txt
 	@$(MAKE_VENV)
 	@echo "Installing requirements/dev.txt (a minute or two the first time) ..."

@@ -1,6 +1,6 @@
 """The browser of the browser tests: found, or installed by `python -m tests.chromium`.
 
-Chromium without windows comes first: it draws the same pages with two thirds of the work. Then the
+Chromium without windows comes first: it draws the same pages with less work. Then the
 system's usual Chromium, then Playwright's own. `make test` installs one if there is none, and fails
 if that fails: a test that needs the browser is never skipped.
 """
