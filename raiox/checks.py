@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -10,6 +10,9 @@ from django.core.checks import CheckMessage, Error, register, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from raiox.common.http import HostNotAllowed, Policy, origin_of
+
+SETTINGS: Final = "settings"
+"""The tag of checks that need nothing but settings: `up` runs them before it starts anything."""
 
 # Setting -> what it is for; each must be set in stage and production.
 _REQUIRED = {
@@ -36,7 +39,7 @@ def _is_set(name: str) -> bool:
         return False
 
 
-@register()
+@register(SETTINGS)
 def check_required_settings(**_: Any) -> list[CheckMessage]:
     """Each setting without a default must be there in stage and production."""
     if not _is_deployed():
@@ -76,7 +79,7 @@ def _refusal(messages: Iterable[CheckMessage]) -> ImproperlyConfigured:
     return ImproperlyConfigured("\n".join(map(str, messages)))
 
 
-@register()
+@register(SETTINGS)
 def check_download_origins(**_: Any) -> list[CheckMessage]:
     """Extra download origins exist for the sandbox; on the internet they would be a hole."""
     if not (_is_deployed() and settings.DOWNLOAD_EXTRA_ORIGINS):
@@ -90,7 +93,7 @@ def check_download_origins(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register(SETTINGS)
 def check_shared_rate_limits(**_: Any) -> list[CheckMessage]:
     """Several web processes count requests together only through Redis."""
     if settings.WEB_PROCESSES <= 1 or settings.REDIS_URL or not _is_deployed():
@@ -104,7 +107,7 @@ def check_shared_rate_limits(**_: Any) -> list[CheckMessage]:
     ]
 
 
-@register()
+@register(SETTINGS)
 def check_addresses(**_: Any) -> list[CheckMessage]:
     """An address that can't be used says so now, not at the first case that needs it."""
     return [error for name in _ADDRESSES if (error := _address_error(name))]

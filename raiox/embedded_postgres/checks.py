@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from raiox.checks import SETTINGS
+
 ENGINE = "raiox.embedded_postgres"
 HINT = "Set DATABASE_URL to a PostgreSQL 16+ server with pgvector, with backups of its own."
 
@@ -14,7 +16,7 @@ def is_refused() -> bool:
     return settings.RAIOX_ENV in ("stage", "production")
 
 
-@register()
+@register(SETTINGS)
 def check_database_is_a_server(**_: Any) -> list[CheckMessage]:
     """Stage and production have a database server, not the embedded one."""
     embedded = any(database["ENGINE"] == ENGINE for database in settings.DATABASES.values())

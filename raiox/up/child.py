@@ -20,7 +20,10 @@ _LAUNCH = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")
 
 @dataclass(frozen=True)
 class Program:
-    """What to run in `folder`. Without `log` it writes to our own output."""
+    """What to run in `folder`. Without `log` it writes to our own output.
+
+    `descriptors` are open files of ours that it gets under the same numbers.
+    """
 
     name: str
     command: Sequence[str]
@@ -28,6 +31,7 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
     stop_seconds: float = 3
+    descriptors: Sequence[int] = ()
 
 
 class Child:
@@ -54,6 +58,7 @@ class Child:
             stdout=output,
             stderr=output if output is None else subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=self.program.descriptors,
         )
         self.started_at = time.monotonic()
         if output is not None:

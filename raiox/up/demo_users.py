@@ -5,8 +5,6 @@ import os
 import secrets
 from pathlib import Path
 
-from django.contrib.auth.models import Group, User
-
 LOGINS_FILE = "demo-logins.json"
 # user name -> (group, or None for somebody who may do everything; what she does)
 PEOPLE: dict[str, tuple[str | None, str]] = {
@@ -38,6 +36,8 @@ def passwords(path: Path) -> dict[str, str]:
 
 
 def _ensure_user(name: str, group: str | None, password: str, stored: str) -> str:
+    from django.contrib.auth.models import Group, User  # `up`, which reads the file, has no models
+
     user, is_new = User.objects.get_or_create(username=name)
     user.is_staff, user.is_active, user.is_superuser = True, True, group is None
     if is_new or user.password != stored:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from django.conf import settings
@@ -67,8 +67,8 @@ class Plan:
         return f"http://{self.host}:{self.port + 1}"
 
     def prepare(self) -> Program:
-        """Everything that must be true before the service starts; `up` itself ran the checks."""
-        return self._quiet("prepare", _manage("prepare", "--skip-checks"))
+        """Everything that must be true before the service starts, the checks first."""
+        return self._quiet("prepare", _manage("prepare"))
 
     def web(self) -> Program:
         """The web process; the rest is in gunicorn.conf.py."""
@@ -76,6 +76,12 @@ class Plan:
         command += ["--bind", f"{self.host}:{self.port}"]
         command += ["--graceful-timeout", str(_WEB_STOP_SECONDS - 1)]
         return self._product("web", command, self._log("web"), _WEB_STOP_SECONDS)
+
+    def early_web(self, ear: int) -> Program:
+        """`web`, loaded at once; it opens its port when the gate of `ear` is open."""
+        web = self.web()
+        command = [sys.executable, "-m", "raiox.up.early", str(ear), *web.command[2:]]
+        return replace(web, command=command, descriptors=(ear,))
 
     def worker(self) -> Program:
         """The worker: lets running jobs end before it stops."""

@@ -3,17 +3,21 @@
 import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import OperationalError
 
 from raiox import metric_files
-from raiox.embedded_postgres.cluster import Cluster
 from raiox.up.child import Child
 from raiox.up.demo_users import PEOPLE, passwords
+from raiox.up.gate import Gate
 from raiox.up.plan import Plan
 from raiox.up.supervisor import StartFailed, StopRequested, Supervisor
+
+if TYPE_CHECKING:
+    from raiox.embedded_postgres.cluster import Cluster
 
 _READY_SECONDS = 60
 _DATABASE_RETRY_SECONDS = 5
@@ -25,7 +29,7 @@ class Session:
     `say` prints a line for the person at the terminal.
     """
 
-    def __init__(self, plan: Plan, database: Cluster | None, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, database: "Cluster | None", say: Callable[[str], None]) -> None:
         self._plan = plan
         self._database = database
         self._say = say
@@ -34,9 +38,9 @@ class Session:
 
     def run(self) -> None:
         """Serve until somebody asks to stop; nothing runs any more when this returns."""
-        with self._supervisor.listening():
+        with self._supervisor.listening(), Gate() as gate:
             try:
-                self._start()
+                self._start(gate)
                 self._supervisor.watch()
             except StopRequested:
                 self._say("\nStopping (Ctrl-C again to insist) ...")
@@ -46,17 +50,18 @@ class Session:
                     self._database.stop()
         self._say("Stopped.")
 
-    def _start(self) -> None:
+    def _start(self, gate: Gate) -> None:
         self._say(f"Raiox AI is starting ({settings.RAIOX_ENV} mode) ...")
         if self._database:
             self._database.ensure_running()
         if self._plan.has_sandbox:
             sandbox = self._supervisor.start(self._plan.sandbox())
-        if self._supervisor.run(self._plan.prepare()):
-            raise StartFailed("The preparation failed; its last lines above say why.")
         metric_files.empty(settings.METRICS_DIR)
-        self._supervisor.start(self._plan.worker())
-        web = self._supervisor.start(self._plan.web())
+        web = self._supervisor.start(self._plan.early_web(gate.ear))
+        if self._supervisor.run(self._plan.prepare(), but=web):
+            raise StartFailed("The preparation failed; its last lines above say why.")
+        gate.open()
+        self._supervisor.start(self._plan.worker(), stops_after=web)
         self._wait_for(web, f"{self._plan.url}/ping")
         if self._plan.has_sandbox:
             self._wait_for(sandbox, f"{self._plan.sandbox_url}/")

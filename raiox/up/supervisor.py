@@ -10,6 +10,8 @@ from types import FrameType
 from raiox.up.child import Child, Program
 
 _TICK_SECONDS = 0.1
+# While somebody waits for what comes next.
+_SHORT_TICK_SECONDS = 0.02
 _LONGEST_DELAY_SECONDS = 30
 _STABLE_SECONDS = 60
 # A closed terminal and `make` may both tell us of the same wish.
@@ -51,20 +53,27 @@ class Supervisor:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def start(self, program: Program) -> Child:
-        """Start a program and keep it alive from now on."""
+    def start(self, program: Program, *, stops_after: Child | None = None) -> Child:
+        """Start a program and keep it alive from now on.
+
+        It stops before those that were started earlier, or right after the one that is named.
+        """
         child = Child(program, self._mark)
-        self._children.append(child)
+        place = self._children.index(stops_after) if stops_after else len(self._children)
+        self._children.insert(place, child)
         child.start()
         return child
 
-    def run(self, program: Program) -> int:
-        """Run a program to its end, looking after the others meanwhile; gives its exit code."""
+    def run(self, program: Program, *, but: Child | None = None) -> int:
+        """Run a program to its end, looking after the others meanwhile, all `but` one.
+
+        Gives its exit code.
+        """
         child = Child(program, self._mark)
         child.start()
         try:
             while (code := child.exit_code()) is None:
-                self.pause()
+                self.pause(_SHORT_TICK_SECONDS, but=but)
             return code
         finally:
             child.kill()
@@ -80,19 +89,19 @@ class Supervisor:
                 raise StartFailed(
                     f"{name} does not answer after {seconds:.0f} s.\n{child.last_lines()}"
                 )
-            self.pause(but=child)
+            self.pause(_SHORT_TICK_SECONDS, but=child)
 
     def watch(self) -> None:
         """Look after the children until somebody asks to stop."""
         while True:
             self.pause()
 
-    def pause(self, *, but: Child | None = None) -> None:
+    def pause(self, seconds: float = _TICK_SECONDS, *, but: Child | None = None) -> None:
         """Let a moment pass and look after the children, all `but` one.
 
         Raises `StopRequested` when it is time to go.
         """
-        time.sleep(_TICK_SECONDS)
+        time.sleep(seconds)
         if self._signals:
             raise StopRequested
         self._also()
@@ -101,7 +110,7 @@ class Supervisor:
                 self._look_after(child)
 
     def stop(self) -> None:
-        """Stop the children, the one started last first; a second signal insists."""
+        """Stop the children, the last one first; a second signal insists."""
         while self._children:
             child = self._children.pop()
             child.ask_to_stop()

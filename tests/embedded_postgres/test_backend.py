@@ -8,7 +8,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from procrastinate.contrib.django.utils import connector_params
 
-from raiox.embedded_postgres import base, checks
+from raiox.embedded_postgres import checks
+from raiox.embedded_postgres.configured import configured_cluster
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "postgresql" or "embedded" not in connection.settings_dict["ENGINE"],
@@ -23,7 +24,7 @@ def test_connection_reaches_the_tests_own_cluster() -> None:
         (folder,) = cursor.fetchone()
         cursor.execute("SHOW fsync")
         assert cursor.fetchone() == ("off",)
-    assert folder == str(base.configured_cluster().places.data)
+    assert folder == str(configured_cluster().places.data)
     assert "postgres-test" in folder
 
 

@@ -15,8 +15,8 @@ from implants import replica
 from implants.models import Encoder
 from implants.search import search
 from raiox.common.measures import REGISTRY
-from raiox.embedded_postgres.base import configured_cluster
 from raiox.embedded_postgres.checks import ENGINE
+from raiox.embedded_postgres.configured import configured_cluster
 from tests.factories import EncoderFactory, ImplantFactory, reference_with_vector, unit_vector
 from tests.growing.standby import Standby
 from tests.sandbox.process import wait_for

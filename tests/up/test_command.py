@@ -89,6 +89,30 @@ def test_up_refuses_a_used_port_before_it_starts_anything(up: Up, var: Path) -> 
     assert not Cluster(var / "postgres-test").running()
 
 
+def test_up_refuses_unsafe_settings_before_it_starts_anything(up: Up, var: Path) -> None:
+    told, _ = (process := up(mode="production")).communicate(timeout=60)
+    assert process.returncode == 1
+    for code in ("raiox.E001", "raiox.E010"):
+        assert code in told
+    assert "is starting" not in told
+    assert not var.exists()
+
+
+def test_up_itself_loads_no_application() -> None:
+    source = (
+        "import sys; sys.argv = ['manage.py', 'up', '--host', '0.0.0.0']\n"
+        "import manage\n"
+        "try: manage.main()\n"
+        "except SystemExit: print('implants.models' in sys.modules, 'psycopg' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=settings.BASE_DIR, capture_output=True, text=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "raiox.settings", "RAIOX_ENV": "local"},
+    )  # fmt: skip
+    assert "listens on 127.0.0.1 only" in done.stderr
+    assert done.stdout == "False False\n"
+
+
 def test_up_in_local_mode_listens_on_loopback_only(up: Up) -> None:
     process = up("--host", "0.0.0.0", mode="local")  # noqa: S104  # that it is refused
     told, _ = process.communicate(timeout=60)

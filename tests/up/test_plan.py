@@ -46,6 +46,14 @@ def test_local_product_talks_to_the_sandbox_with_the_key_both_know(
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
 
 
+def test_early_web_is_web_and_waits(plan: Plan) -> None:
+    web, early = plan.web(), plan.early_web(7)
+    python, *arguments = web.command
+    assert early.command == [python, "-m", "raiox.up.early", "7", *arguments[1:]]
+    assert early.descriptors == (7,)
+    assert (early.environment, early.log) == (web.environment, web.log)
+
+
 def test_worker_gives_way_to_web(plan: Plan) -> None:
     nice, option, niceness, *command = plan.worker().command
     assert (nice, option) == ("nice", "-n")

@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from raiox.up.child import Program
 from raiox.up.plan import Plan
 from raiox.up.session import Session, answers
 from raiox.up.supervisor import StartFailed
+from tests.sandbox.process import ROOT
 from tests.up.conftest import ProgramMaker
 
 Notes = Callable[[], list[str]]
@@ -26,6 +27,9 @@ SERVE = (
     "note('{name}')\n"
     "server.serve_forever()"
 )
+WAIT = f"sys.path.insert(0, {str(ROOT)!r})\nfrom raiox.up import gate\ngate.wait({{ear}})\n"
+# A preparation that web is quicker than.
+UNTIL_WEB_LOADS = "note('begun')\nwhile 'web-loads' not in open('notes').read(): time.sleep(0.02)\n"
 PRESS_CTRL_C = f"os.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(60)"
 PRESS_CTRL_C_LATER = (
     f"later = ['sh', '-c', 'sleep 1; kill -INT {os.getpid()}']\n"
@@ -43,8 +47,9 @@ class SmallPlan(Plan):
     def prepare(self) -> Program:
         return self.make("prepare", self.sources.get("prepare", "note('prepare')"))
 
-    def web(self) -> Program:
-        return self._server("web", self.port)
+    def early_web(self, ear: int) -> Program:
+        web = self._server("web", self.port, f"note('web-loads')\n{WAIT.format(ear=ear)}")
+        return replace(web, descriptors=(ear,))
 
     def worker(self) -> Program:
         source = NOTE_STOP.format(name="worker") + "note('worker')\nwhile True: time.sleep(0.05)"
@@ -57,8 +62,8 @@ class SmallPlan(Plan):
         source = self.sources.get("demo_cases", "note('demo_cases')\n" + PRESS_CTRL_C)
         return self.make("demo cases", source)
 
-    def _server(self, name: str, port: int) -> Program:
-        serve = self.sources.get(name, SERVE.format(name=name, port=port))
+    def _server(self, name: str, port: int, first: str = "") -> Program:
+        serve = self.sources.get(name, first + SERVE.format(name=name, port=port))
         return self.make(name, NOTE_STOP.format(name=name) + serve)
 
 
@@ -106,6 +111,41 @@ def test_parts_start_and_stop_in_order(plan: SmallPlan, said: list[str], notes: 
     assert said[-1] == "Stopped."
 
 
+def test_web_loads_while_all_is_prepared_and_serves_afterwards(
+    plan: SmallPlan, sources: dict[str, str], said: list[str], notes: Notes
+) -> None:
+    sources["prepare"] = UNTIL_WEB_LOADS + "time.sleep(0.5)\nnote('prepare')"
+    Session(plan, None, said.append).run()
+    ours = [note for note in notes() if note in ("web-loads", "prepare", "web")]
+    assert ours == ["web-loads", "prepare", "web"]
+
+
+def test_web_that_is_killed_while_it_serves_comes_back(
+    plan: SmallPlan, sources: dict[str, str], said: list[str], notes: Notes
+) -> None:
+    sources["demo_cases"] = (
+        "os.kill(int(open('web.pid').read()), signal.SIGKILL)\n"
+        "while open('notes').read().split().count('web') < 2: time.sleep(0.05)\n"
+    ) + PRESS_CTRL_C
+    serve = SERVE.format(name="web", port=plan.port)
+    sources["web"] = "open('web.pid', 'w').write(str(os.getpid()))\n" + serve
+    Session(plan, None, said.append).run()
+    assert "web was ended by SIGKILL; starting it again in 1 s." in said
+
+
+def test_counts_of_an_earlier_run_are_gone_before_web_makes_its_own(
+    plan: SmallPlan, sources: dict[str, str], said: list[str], settings: Any
+) -> None:
+    settings.METRICS_DIR = plan.var / "metrics"
+    settings.METRICS_DIR.mkdir()
+    (settings.METRICS_DIR / "counter_1.db").write_text("of an earlier run")
+    sources["web"] = "open('metrics/counter_2.db', 'w').close()\nnote('web-loads')\n"
+    sources["web"] += SERVE.format(name="web", port=plan.port)
+    sources["prepare"] = UNTIL_WEB_LOADS
+    Session(plan, None, said.append).run()
+    assert [path.name for path in settings.METRICS_DIR.glob("*.db")] == ["counter_2.db"]
+
+
 def test_addresses_and_logins_are_shown(
     plan: SmallPlan, sources: dict[str, str], said: list[str]
 ) -> None:
@@ -122,10 +162,20 @@ def test_addresses_and_logins_are_shown(
 def test_failed_preparation_ends_everything(
     plan: SmallPlan, sources: dict[str, str], said: list[str], notes: Notes
 ) -> None:
-    sources["prepare"] = "time.sleep(0.5); sys.exit(1)"
+    sources["prepare"] = UNTIL_WEB_LOADS + "time.sleep(0.5); sys.exit(1)"
     with pytest.raises(StartFailed, match="preparation failed"):
         Session(plan, None, said.append).run()
-    assert notes() == ["sandbox", "sandbox-stops"]
+    assert sorted(notes()) == ["begun", "sandbox", "sandbox-stops", "web-loads", "web-stops"]
+
+
+def test_failed_preparation_is_all_that_is_told_where_web_fails_too(
+    plan: SmallPlan, sources: dict[str, str], said: list[str]
+) -> None:
+    sources["web"] = "sys.exit('ImportError: no module named raiox')"
+    sources["prepare"] = "time.sleep(1); sys.exit(1)"
+    with pytest.raises(StartFailed, match="preparation failed"):
+        Session(plan, None, said.append).run()
+    assert said == ["Raiox AI is starting (local mode) ..."]
 
 
 def test_web_that_does_not_come_up_is_reported(

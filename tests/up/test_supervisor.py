@@ -92,6 +92,16 @@ def test_children_are_stopped_one_after_the_other_last_first(
     assert notes()[3:] == ["web", "worker", "sandbox"]
 
 
+def test_child_started_later_may_stop_later(
+    supervisor: Supervisor, program: ProgramMaker, notes: Notes
+) -> None:
+    web = supervisor.start(program("web", POLITE.format(name="web")))
+    supervisor.start(program("worker", POLITE.format(name="worker")), stops_after=web)
+    wait_until(lambda: len(notes()) == 2)
+    supervisor.stop()
+    assert notes()[2:] == ["web", "worker"]
+
+
 def test_child_that_does_not_stop_is_killed(
     supervisor: Supervisor, program: ProgramMaker, notes: Notes
 ) -> None:

@@ -2,19 +2,21 @@
 
 import os
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
-from raiox.embedded_postgres.base import configured_cluster
+from raiox.checks import SETTINGS
 from raiox.embedded_postgres.checks import ENGINE
-from raiox.embedded_postgres.cluster import Cluster
 from raiox.up.alone import AlreadyRunning, alone, end_leftovers
 from raiox.up.plan import Plan
 from raiox.up.session import Session
 from raiox.up.supervisor import StartFailed
+
+if TYPE_CHECKING:
+    from raiox.embedded_postgres.cluster import Cluster
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -26,6 +28,8 @@ class Command(BaseCommand):
         "Start everything and keep it running until Ctrl-C. "
         "Example: manage.py up --port 9000 (the sandbox then answers on port 9001)"
     )
+    # No application is there (manage.py); `prepare` runs all the checks, before it does anything.
+    requires_system_checks = [SETTINGS]
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to listen."""
@@ -56,9 +60,12 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _embedded_database() -> Cluster | None:
-    is_embedded = settings.DATABASES["default"]["ENGINE"] == ENGINE
-    return configured_cluster() if is_embedded else None
+def _embedded_database() -> "Cluster | None":
+    if settings.DATABASES["default"]["ENGINE"] != ENGINE:
+        return None
+    from raiox.embedded_postgres.configured import configured_cluster  # brings a driver along
+
+    return configured_cluster()
 
 
 def _refuse_used_ports(plan: Plan) -> None:
