@@ -1,8 +1,19 @@
 #!/usr/bin/env python
 """Django's command line for Raiox."""
 
+import gc
 import os
 import sys
+
+from django.core.management import BaseCommand, ManagementUtility
+
+
+class _CommandLine(ManagementUtility):
+    def fetch_command(self, subcommand: str) -> BaseCommand:
+        """The command; by now all applications are loaded, and stay."""
+        gc.freeze()
+        gc.enable()
+        return super().fetch_command(subcommand)
 
 
 def main() -> None:
@@ -15,9 +26,10 @@ def main() -> None:
 
         Command().run_from_argv(sys.argv)
         return
-    from django.core.management import execute_from_command_line
-
-    execute_from_command_line(sys.argv)
+    # Looking for garbage in what is being loaded, and at the end of the process in what was, took
+    # a fifth of the time of a command that has little to do.
+    gc.disable()
+    _CommandLine(sys.argv).execute()
 
 
 if __name__ == "__main__":

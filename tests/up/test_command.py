@@ -1,5 +1,6 @@
 """`manage.py up` as a person uses it: real database, web and worker, in test mode."""
 
+import gc
 import os
 import shutil
 import signal
@@ -111,6 +112,16 @@ def test_up_itself_loads_no_application() -> None:
     )  # fmt: skip
     assert "listens on 127.0.0.1 only" in done.stderr
     assert done.stdout == "False False\n"
+
+
+def test_commands_run_with_the_collector_of_garbage_which_passes_over_what_was_loaded() -> None:
+    source = "import gc; print(gc.isenabled(), gc.get_freeze_count() > 100_000, gc.get_threshold())"
+    done = subprocess.run(
+        [sys.executable, "manage.py", "shell", "-v", "0", "-c", source],
+        cwd=settings.BASE_DIR, capture_output=True, text=True, check=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "raiox.settings", "RAIOX_ENV": "test"},
+    )  # fmt: skip
+    assert done.stdout == f"True True {gc.get_threshold()}\n"
 
 
 def test_up_in_local_mode_listens_on_loopback_only(up: Up) -> None:

@@ -25,6 +25,19 @@ with Gate() as gate:
     print("started", flush=True)
     sys.stdin.read()
 """
+# Preparing changes the tables, and on a server the list of static files.
+_LOADS = """
+import gc
+from raiox.up import early
+early._load()
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.files.storage import default_storage
+from django.db import connections
+from django.utils.functional import empty
+opened = [one for one in connections.all(initialized_only=True) if one.connection]
+files = (staticfiles_storage, default_storage)
+print(*(one._wrapped is empty for one in files), opened, gc.isenabled())
+"""
 # What stands in gunicorn's place: a module beside the installation.
 _MODULE = "import sys; open(sys.argv[1], 'w').write(' '.join(sys.argv[2:]))"
 Start = Callable[..., subprocess.Popen[str]]
@@ -77,6 +90,14 @@ def test_nobody_passes_when_up_dies() -> None:
         assert up.stdout.readline() == "started\n"
         up.kill()
         assert up.stdout.read() == "The supervisor is gone.\n"
+
+
+def test_loading_connects_to_nothing_and_opens_no_list_of_files() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADS], cwd=ROOT, capture_output=True, text=True, check=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "raiox.settings", "RAIOX_ENV": "test"},
+    )  # fmt: skip
+    assert done.stdout == "True True [] True\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere gunicorn forks before it loads")
