@@ -1,63 +1,114 @@
-"""How deeply the index of vectors is searched: as deep as this catalogue asks for.
+"""How the vectors of a large catalogue are searched: as this catalogue asks for.
 
 How many neighbours HNSW has to look for until it finds the right ones depends on how the encoder's
 vectors lie: those of one encoder need a few hundred, those of another nearly all there may be. So
 it is measured, on films that are not in the catalogue but could be: the middle of an implant's
-films, moved by the difference of two films of another implant.
+films, moved by the difference of two films of another implant. So is how many of the nearest
+reduced vectors (`implants.reduction`) are enough.
 """
 
 import logging
+import time
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS
 from numpy.typing import NDArray
 
+from implants import reduction
 from implants.leave_one_out import CatalogueVectors, blocks
 from implants.models import DEEPEST_SEARCH, Encoder
-from implants.search import search
+from implants.search import Way, Where, found_by
 
 logger = logging.getLogger(__name__)
 
-DEPTHS: Final = (200, 300, 400, 500, 600, 700)
+DEPTHS: Final = (200, 250, 300, 350, 400, 450, 500, 600, 700, DEEPEST_SEARCH)
 RECALL: Final = 0.995
 """Such a share of the three nearest implants is to be found; the design asks for 0.99."""
 QUESTIONS: Final = 300
+QUICK_SECONDS: Final = 0.03
+"""A search of reduced vectors that takes longer is compared with one by the index."""
 _K: Final = 3
 _SEED: Final = 20_240_229
 
 Floats = NDArray[np.float32]
 
 
-def keep_depth(encoder_id: int, catalogue: CatalogueVectors) -> None:
-    """Measure the depth and write it into the encoder's row.
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A way that finds enough, and how long one search takes by it, in seconds (the median)."""
 
-    Where search is exact there is nothing to measure: a catalogue that grows begins at the deepest.
+    way: Way
+    seconds: float
+
+
+def keep_depths(encoder_id: int, catalogue: CatalogueVectors) -> bool:
+    """Have the vectors of a large catalogue reduced, and write down how they are searched.
+
+    Where search is exact there is nothing to measure: a catalogue that grows begins with the index,
+    at the deepest. False: vectors could not be reduced now, so this is to be done again. Takes a
+    minute or two for 100,000 vectors.
     """
-    many = len(catalogue.vectors) > settings.EXACT_SEARCH_LIMIT
-    depth = measure_depth(encoder_id, catalogue) if many else DEEPEST_SEARCH
+    if len(catalogue.vectors) <= settings.EXACT_SEARCH_LIMIT:
+        reduction.keep_depth(encoder_id, None)
+        _keep_index_depth(encoder_id, None)
+        return True
+    with reduction.alone() as alone:
+        if not alone or not reduction.reduce_vectors(encoder_id, catalogue):
+            _keep_index_depth(encoder_id, measure(encoder_id, catalogue, Where.INDEX))
+            return False
+        reduced, index = _measured(encoder_id, catalogue)
+        depth = reduced.way.depth if reduced else None
+        _keep_index_depth(encoder_id, index)
+        return reduction.keep_depth(encoder_id, depth, len(catalogue.vectors))
+
+
+def _measured(
+    encoder_id: int, catalogue: CatalogueVectors
+) -> tuple[Measured | None, Measured | None]:
+    """Of reduced vectors, unless the index is quicker; of the index, where it has to be known."""
+    reduced = measure(encoder_id, catalogue, Where.REDUCED)
+    if reduced is None and reduction.has_grown(encoder_id, len(catalogue.vectors)):
+        reduction.keep_depth(encoder_id, None)
+        if reduction.reduce_vectors(encoder_id, catalogue, anew=True):
+            reduced = measure(encoder_id, catalogue, Where.REDUCED)
+    if reduced is not None and reduced.seconds <= QUICK_SECONDS:
+        return reduced, None
+    index = measure(encoder_id, catalogue, Where.INDEX)
+    is_quicker = reduced and index and index.seconds < reduced.seconds
+    return None if is_quicker else reduced, index
+
+
+def _keep_index_depth(encoder_id: int, measured: Measured | None) -> None:
+    depth = measured.way.depth if measured else DEEPEST_SEARCH
     Encoder.objects.filter(pk=encoder_id).update(search_depth=depth)
 
 
-def measure_depth(encoder_id: int, catalogue: CatalogueVectors) -> int:
-    """The least of `DEPTHS` at which the index finds enough; `DEEPEST_SEARCH` if none is enough, or
-    nothing can be asked.
+def measure(encoder_id: int, catalogue: CatalogueVectors, where: Where) -> Measured | None:
+    """The least of `DEPTHS` at which enough is found; None if none is enough, or nothing can be
+    asked.
 
     `catalogue` holds the vectors that the table has of this encoder. Asks the database some hundred
     times: seconds for 100,000 references.
     """
     asked = questions(catalogue)
     if not len(asked):
-        return DEEPEST_SEARCH
+        return None
     right = _nearest_implants(catalogue, asked)
-    for depth in DEPTHS:
-        if _recall(encoder_id, asked, right, depth) >= RECALL:
-            return depth
-    recall = _recall(encoder_id, asked, right, DEEPEST_SEARCH)
+    recall, seconds = _asked(encoder_id, asked, right, Way(where, DEPTHS[-1]))
     if recall < RECALL:
-        logger.warning("the index finds too little", extra={"recall": round(recall, 4)})
-    return DEEPEST_SEARCH
+        # Behind the index there is none.
+        level = logging.WARNING if where == Where.INDEX else logging.INFO
+        facts = {"where": str(where), "recall": round(recall, 4)}
+        logger.log(level, "too little is found", extra=facts)
+        return None
+    for depth in DEPTHS[:-1]:
+        way = Way(where, depth)
+        recall, seconds_less = _asked(encoder_id, asked, right, way)
+        if recall >= RECALL:
+            return Measured(way, seconds_less)
+    return Measured(Way(where, DEPTHS[-1]), seconds)
 
 
 def questions(catalogue: CatalogueVectors) -> Floats:
@@ -96,17 +147,12 @@ def _nearest_implants(catalogue: CatalogueVectors, asked: Floats) -> list[set[in
     return found
 
 
-def _recall(encoder_id: int, asked: Floats, right: list[set[int]], depth: int) -> float:
-    """The share of the right implants that the index finds."""
-    found = [
-        {
-            candidate.implant_id
-            for candidate in search(
-                question, encoder_id=encoder_id, k=_K, exact_limit=0, depth=depth,
-                using=DEFAULT_DB_ALIAS,
-            )
-        }
-        for question in asked
-    ]  # fmt: skip
-    hits = sum(len(mine & theirs) for mine, theirs in zip(found, right, strict=True))
-    return hits / sum(map(len, right))
+def _asked(encoder_id: int, asked: Floats, right: list[set[int]], way: Way) -> tuple[float, float]:
+    """The share of the right implants that is found in this way alone; the median of seconds."""
+    hits, seconds = 0, []
+    for question, implants in zip(asked, right, strict=True):
+        start = time.perf_counter()
+        found = found_by(question, way, encoder_id=encoder_id, k=_K)
+        seconds.append(time.perf_counter() - start)
+        hits += len(implants & {candidate.implant_id for candidate in found})
+    return hits / sum(map(len, right)), float(np.median(seconds))

@@ -213,11 +213,12 @@ def _store_vectors(
     ids = [reference.pk for reference in references]
     with transaction.atomic():
         stored = ReferenceImage.objects.select_for_update().order_by("pk").in_bulk(ids)
-        done = [
+        # In one order, so that nobody who writes the same ones waits crosswise.
+        done = sorted(
             reference.pk
             for reference in references
             if reference.pk in stored and _part(stored[reference.pk]) == _part(reference)
-        ]
+        )
         _write(((pk, vectors[_part(stored[pk])]) for pk in done), encoder.encoder_id)
         answering = ReferenceImage.objects.filter(_answers(encoder), pk__in=done)
         answering.exclude(encoding_error="").update(encoding_error="")

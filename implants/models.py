@@ -16,6 +16,8 @@ from implants.fields import RegionField
 DIMENSIONS = 512
 DEEPEST_SEARCH = 800
 """So many neighbours the index looks for until it is known how many are needed."""
+AXES = 128
+"""Along so many of an encoder's principal axes the vectors of a large catalogue are searched."""
 
 
 class Manufacturer(models.Model):
@@ -235,6 +237,77 @@ class ReferenceVector(models.Model):
                 ef_construction=128,
             )
         ]
+
+    def __str__(self) -> str:
+        return f"{self.reference_id} / {self.encoder_id}"
+
+
+class Reduction(models.Model):
+    """That an encoder's vectors are reduced to their principal axes, and what came of it.
+
+    `learned_from`: the number of vectors that the axes are of. `depth`: how many of the nearest
+    reduced vectors have to be compared in full, as measured on `measured_from` vectors; None while
+    reduced vectors are not searched.
+    """
+
+    encoder = models.OneToOneField(
+        Encoder, models.CASCADE, primary_key=True, related_name="reduction"
+    )
+    learned_from = models.PositiveIntegerField()
+    measured_from = models.PositiveIntegerField(default=0)
+    depth = models.PositiveSmallIntegerField(null=True)
+
+    class Meta:
+        db_table = "reductions"
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.encoder_id)
+
+
+class PrincipalAxis(models.Model):
+    """One of the `AXES` directions along which an encoder's vectors are longest; of length 1."""
+
+    reduction = models.ForeignKey(Reduction, models.CASCADE, related_name="axes")
+    number = models.PositiveSmallIntegerField()
+    direction = VectorField(dimensions=DIMENSIONS)
+
+    objects: ClassVar[models.Manager[Any]] = models.Manager()
+
+    class Meta:
+        db_table = "principal_axes"
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reduction", "number"], name="principal_axes_reduction_number_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reduction_id} / {self.number}"
+
+
+class ReducedVector(models.Model):
+    """A vector along its encoder's principal axes.
+
+    Only the database writes it: a trigger of `reference_vectors` keeps it true, whoever writes a
+    row there, and removes it with the vector. So nothing points from here to other tables.
+    """
+
+    pk = models.CompositePrimaryKey("reference", "encoder")
+    reference = models.ForeignKey(
+        ReferenceImage, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    encoder = models.ForeignKey(
+        Encoder, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    reduced = HalfVectorField(dimensions=AXES)
+
+    objects: ClassVar[models.Manager[Any]] = models.Manager()
+
+    class Meta:
+        db_table = "reduced_vectors"
+        default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.reference_id} / {self.encoder_id}"

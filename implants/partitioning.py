@@ -26,6 +26,7 @@ KEY: Final = "reference_id"
 TABLE: Final = ReferenceVector._meta.db_table
 _NEW: Final = f"{TABLE}_new"
 _CHANGES: Final = f"{TABLE}_changes"
+_NOTED: Final = f"{_CHANGES}_noted"
 _BATCH: Final = 5_000
 _LOCK: Final = 0x70617274  # "part": a number for PostgreSQL's advisory locks
 _LOCK_TIMEOUT: Final = "2s"
@@ -43,7 +44,7 @@ BEGIN
     IF TG_OP <> 'DELETE' THEN INSERT INTO {_CHANGES} VALUES (NEW.id); END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER {_CHANGES}_noted AFTER INSERT OR UPDATE OR DELETE ON {TABLE}
+CREATE TRIGGER {_NOTED} AFTER INSERT OR UPDATE OR DELETE ON {TABLE}
     FOR EACH ROW EXECUTE FUNCTION {_CHANGES}_note();
 """  # noqa: S608  # names of ours
 _CLEAR: Final = f"""
@@ -110,9 +111,10 @@ def clear() -> None:
 
 
 def _clear() -> None:
-    noted = f"{_CHANGES}_noted"
-    if _rows("SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass", noted, TABLE):
-        _briefly(lambda: _run(f"DROP TRIGGER {noted} ON {TABLE}"))
+    if _rows(
+        "SELECT 1 FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass", _NOTED, TABLE
+    ):
+        _briefly(lambda: _run(f"DROP TRIGGER {_NOTED} ON {TABLE}"))
     _run(_CLEAR)
 
 
@@ -266,6 +268,11 @@ def _catch_up() -> None:
 
 
 def _replace(shape: _Shape, count: int) -> None:
+    triggers = _rows(
+        "SELECT pg_get_triggerdef(oid) FROM pg_trigger"
+        " WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgname <> %s ORDER BY tgname",
+        TABLE, _NOTED,
+    )  # fmt: skip
     for name, definition in shape.foreign_keys.items():
         _run(f"ALTER TABLE {_NEW} ADD CONSTRAINT {name} {definition}")
     for grantee, right in shape.grants:
@@ -285,6 +292,9 @@ def _replace(shape: _Shape, count: int) -> None:
     for name, is_index in named:
         kind = "INDEX" if is_index else "SEQUENCE" if name.endswith("_id_seq") else "TABLE"
         _run(f"ALTER {kind} {name} RENAME TO {name.replace(_NEW, TABLE, 1)}")
+    # Not before: what is copied was seen by them when it was first written.
+    for (definition,) in triggers:
+        _run(definition)
 
 
 def _staged(name: str) -> str:

@@ -8,10 +8,13 @@ import numpy as np
 from factory.django import DjangoModelFactory
 
 from implants.models import (
+    AXES,
     DIMENSIONS,
     Encoder,
     Implant,
     Manufacturer,
+    PrincipalAxis,
+    Reduction,
     ReferenceImage,
     ReferenceVector,
 )
@@ -82,3 +85,21 @@ def reference_with_vector(embedding: Any, encoder: Encoder, implant: Implant) ->
         reference__implant=implant, encoder=encoder, embedding=embedding
     )
     return vector.reference
+
+
+def with_axes(encoder: Encoder, axes: Any = None, *, depth: int | None = 200) -> Reduction:
+    """Have the encoder's vectors reduced from now on: along random axes, or `axes` (128, 512).
+
+    So deeply they are searched, whatever the number of references.
+    """
+    if axes is None:
+        drawn = np.random.default_rng(5).normal(size=(DIMENSIONS, AXES))
+        axes = np.linalg.qr(drawn)[0].T
+    reduction = Reduction.objects.create(
+        encoder=encoder, learned_from=1, measured_from=1, depth=depth
+    )
+    PrincipalAxis.objects.bulk_create(
+        PrincipalAxis(reduction=reduction, number=number, direction=axis)
+        for number, axis in enumerate(axes)
+    )
+    return reduction

@@ -30,12 +30,12 @@ class Row:
 
 
 def measure(
-    method: Method, queries: NDArray[np.float32], truth: NDArray[np.int64], index: str
+    method: Method, queries: NDArray[np.float32], truth: NDArray[np.int64], index: str | None
 ) -> tuple[Row, str]:
     """The row of `method`, and the plan of one query ("" outside the database).
 
-    `truth` (q, k): the right implants of each query; `index`: the name it has in a plan. A slow
-    method gets fewer queries, at least 20, to be done in about a minute.
+    `truth` (q, k): the right implants of each query; `index`: the name it has in a plan, if there
+    is one. A slow method gets fewer queries, at least 20, to be done in about a minute.
     """
     for query in queries[:_WARM_UP]:
         method.answer(query)
@@ -50,7 +50,7 @@ def measure(
         p95_ms=round(float(p95), 3),
         build_s=round(method.build_s, 1),
         size_mb=round(method.size_mb, 1),
-        index_used=f"using {index}" in plan if method.in_database else method.index_used,
+        index_used=method.index_used or (index is not None and f"using {index}" in plan),
         queries=len(times),
     )
     return row, plan

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from implants.benchmark import scratch
 from implants.benchmark.workload import K, Workload
 from implants.models import ReferenceVector
-from implants.search import search
+from implants.search import Way, found_by, search
 
 NO_LIMIT = 2**62
 _NEIGHBOURS = (100, 10, K, 1)
@@ -45,14 +45,9 @@ def of_product(
     *,
     filtered: bool,
     exact_limit: int | None = None,
-    depth: int | None = None,
 ) -> Method:
-    """`implants.search.search` itself, as set up or with another exact limit.
-
-    `depth`: as measured on these vectors; none is needed where the index is not asked.
-    """
+    """`implants.search.search` itself, as set up or with another exact limit."""
     options: dict[str, Any] = {"encoder_id": encoder_id, "k": K, "exact_limit": exact_limit}
-    options["depth"] = depth
     options["using"] = DEFAULT_DB_ALIAS  # the tables of a measurement are on no replica
     options |= {"manufacturer_id": scratch.KEPT_MAKER_ID} if filtered else {}
 
@@ -60,6 +55,16 @@ def of_product(
         return [candidate.implant_id - 1 for candidate in search(query, **options)]
 
     return Method(name, label(filtered), answer, build_s, size_mb, in_database=True)
+
+
+def of_way(name: str, encoder_id: int, way: Way, build_s: float, size_mb: float) -> Method:
+    """One way of searching by itself, as `implants.search.found_by` goes it."""
+
+    def answer(query: _Query) -> list[int]:
+        found = found_by(query, way, encoder_id=encoder_id, k=K)
+        return [candidate.implant_id - 1 for candidate in found]
+
+    return Method(name, label(False), answer, build_s, size_mb, in_database=True)
 
 
 def of_numpy(workload: Workload, *, filtered: bool) -> Method:
@@ -74,7 +79,7 @@ def of_numpy(workload: Workload, *, filtered: bool) -> Method:
 
 
 def of_hnswlib(workload: Workload, depth: int) -> list[Method]:
-    """hnswlib with the parameters of the product's index and search, in memory, in float32.
+    """hnswlib with the parameters of the product's indexes and search, in memory, in float32.
 
     Raises `ImportError` where it isn't installed.
     """

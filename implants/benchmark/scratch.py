@@ -25,6 +25,9 @@ from implants.models import (
     Encoder,
     Implant,
     Manufacturer,
+    PrincipalAxis,
+    ReducedVector,
+    Reduction,
     ReferenceImage,
     ReferenceVector,
 )
@@ -35,8 +38,13 @@ KEPT_MAKER_ID = 1
 BUILD_MEMORY = "6GB"
 _LOCK = 0x62656E6368  # "bench": a number for PostgreSQL's advisory locks
 _DROP = f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"
-_MODELS = [Manufacturer, Implant, ReferenceImage, Encoder, ReferenceVector]
+_MODELS = [
+    Manufacturer, Implant, ReferenceImage, Encoder, ReferenceVector,
+    Reduction, PrincipalAxis, ReducedVector,
+]  # fmt: skip
 _VECTORS = ReferenceVector._meta.db_table
+SEARCHED = (_VECTORS, ReducedVector._meta.db_table)
+"""The tables that a search looks into for what is near."""
 _BATCH = 5000
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -12,7 +13,7 @@ from django.utils import timezone
 from implants.calibration.evidence import Decision
 from implants.calibration.words import FORMAT, Calibration
 from implants.catalogue import without_vector
-from implants.depth import keep_depth
+from implants.depth import keep_depths
 from implants.leave_one_out import CatalogueVectors, leave_one_out
 from implants.models import Encoder, ReferenceVector
 from implants.quality import keep_quality, measure
@@ -20,7 +21,7 @@ from implants.suspects import keep_suspicions, suspicious
 
 logger = logging.getLogger(__name__)
 
-_MADE: Final = "calibration, quality, suspicions, depth"
+_MADE: Final = "calibration, quality, suspicions, depths"
 """What a refresh makes: with something new in it, what is there already is made anew."""
 
 # A vector made anew is a new row; an implant can be merged, a film turn out to be another's.
@@ -55,15 +56,15 @@ def refresh(encoder: Encoder, decisions: Sequence[Decision]) -> bool:
         return False
     vectors = CatalogueVectors.load(encoder.pk)
     found = leave_one_out(vectors)
-    values = {
-        **Calibration.learned(found, decisions).to_json(),
-        "fingerprint": mark,
-        "made_at": timezone.now().isoformat(),
-    }
-    # The mark last: whatever fails before it is done again.
+    # The mark last: whatever fails before it is done again, and so is what could not be done now.
     keep_quality(encoder.pk, measure(found))
     keep_suspicions(encoder.pk, suspicious(vectors))
-    keep_depth(encoder.pk, vectors)
+    is_done = keep_depths(encoder.pk, vectors)
+    values = {
+        **Calibration.learned(found, decisions).to_json(),
+        "fingerprint": mark if is_done else "",
+        "made_at": timezone.now().isoformat(),
+    }
     Encoder.objects.filter(pk=encoder.pk).update(calibration=values)
     logger.info("encoder calibrated", extra={"encoder": encoder.name})
     return True
@@ -80,6 +81,5 @@ def fingerprint(encoder_id: int, decisions: Sequence[Decision]) -> str:
     with connection.cursor() as cursor:
         cursor.execute(_CONTENT, {"encoder_id": encoder_id})
         (content,) = cursor.fetchone()
-    return hashlib.sha256(
-        f"{FORMAT} {_MADE} {content} {sorted(map(repr, decisions))}".encode()
-    ).hexdigest()
+    how = f"{FORMAT} {_MADE} {settings.EXACT_SEARCH_LIMIT}"
+    return hashlib.sha256(f"{how} {content} {sorted(map(repr, decisions))}".encode()).hexdigest()

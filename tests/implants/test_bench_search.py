@@ -213,7 +213,7 @@ def test_command_measures_and_leaves_the_database_as_it_was(
     scratch.execute(f"CREATE SCHEMA {scratch.SCHEMA}")
     scratch.execute(f"CREATE TABLE {scratch.SCHEMA}.left_by_a_killed_run ()")
 
-    call_command("bench_search", "--references", "1000", "--json", "--plans")
+    call_command("bench_search", "--references", "1000", "--index", "--json", "--plans")
 
     out, err = capsys.readouterr()
     answer = json.loads(out)
@@ -224,8 +224,10 @@ def test_command_measures_and_leaves_the_database_as_it_was(
         for name in ("search", "PostgreSQL exact", "numpy exact"):
             assert rows[name, kept]["recall_at_3"] == 1
             assert not rows[name, kept]["index_used"]
-        assert rows["PostgreSQL index", kept]["index_used"]
-        assert rows["PostgreSQL index", kept]["build_s"] > 0
+    by_index = rows["PostgreSQL index", "none"]
+    assert by_index["index_used"]
+    assert by_index["recall_at_3"] == 1
+    assert by_index["build_s"] > 0
     for row in rows.values():
         assert row.keys() == {
             *("method", "filter", "recall_at_3", "p50_ms", "p95_ms", "build_s", "size_mb"),
@@ -400,6 +402,7 @@ def test_command_measures_partitions_beside_the_whole_table(
     out, err = capsys.readouterr()
     rows = {(row["method"], row["filter"]): row for row in json.loads(out)["rows"]}
     whole, parts = rows["PostgreSQL index", "none"], rows["index, 3 partitions", "none"]
+    assert whole["index_used"]
     assert parts["index_used"]
     assert parts["recall_at_3"] > 0.99
     assert parts["size_mb"] == pytest.approx(whole["size_mb"], rel=0.5)

@@ -17,11 +17,12 @@ from tests.factories import (
     ReferenceImageFactory,
     reference_with_vector,
     unit_vector,
+    with_axes,
 )
 
 pytestmark = pytest.mark.django_db
 
-METHODS = ["exact", "index"]
+METHODS = ["exact", "index", "reduced"]
 INDEX = "reference_vectors_half_hnsw"
 
 
@@ -45,9 +46,11 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture(params=METHODS)
-def method(request: pytest.FixtureRequest, settings: Any) -> str:
-    """Both ways of searching: the same answers are expected of them."""
+def method(request: pytest.FixtureRequest, settings: Any, encoder: Encoder) -> str:
+    """All ways of searching: the same answers are expected of them."""
     settings.EXACT_SEARCH_LIMIT = 10**6 if request.param == "exact" else 0
+    if request.param == "reduced":
+        with_axes(encoder)
     return str(request.param)
 
 
@@ -137,7 +140,7 @@ def test_search_by_index_looks_at_all_where_the_index_gives_up(
     fill(encoder, np.stack([at_angle(query, 5, seed) for seed in range(200)]), [crowd])
     reference_with_vector(at_angle(query, 50), encoder, other)
 
-    found = search(query, encoder_id=encoder.pk, k=2, depth=100)
+    found = search(query, encoder_id=encoder.pk, k=2)
 
     assert [item.implant_id for item in found] == [crowd.pk, other.pk]
 
@@ -242,15 +245,15 @@ def test_search_by_index_goes_on_behind_another_encoders_vectors(
         reference_with_vector(at_angle(query, degrees), encoder, implant)
     found = []
 
-    plan = plans(lambda: found.extend(search(query, encoder_id=encoder.pk, depth=100)))
+    Encoder.objects.filter(pk=encoder.pk).update(search_depth=100)
+    plan = plans(lambda: found.extend(search(query, encoder_id=encoder.pk)))
 
     assert [item.implant_id for item in found] == [each.pk for each in implants[:0:-1]]
     assert plan.count("Sort Key: ((") == plan.count(f"Index Scan using {INDEX}") == 1
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(None, 300), (700, 700)])
 def test_search_by_index_is_as_deep_as_was_measured_for_the_encoder(
-    query: np.ndarray, encoder: Encoder, settings: Any, asked: int | None, expected: int
+    query: np.ndarray, encoder: Encoder, settings: Any
 ) -> None:
     settings.EXACT_SEARCH_LIMIT = 0
     Encoder.objects.filter(pk=encoder.pk).update(search_depth=300)
@@ -265,9 +268,9 @@ def test_search_by_index_is_as_deep_as_was_measured_for_the_encoder(
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(look):
-        assert search(query, encoder_id=encoder.pk, k=1, depth=asked)
+        assert search(query, encoder_id=encoder.pk, k=1)
 
-    assert seen == [(str(expected), expected)]
+    assert seen == [("300", 300)]
 
 
 @pytest.mark.parametrize(

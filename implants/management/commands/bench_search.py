@@ -4,7 +4,7 @@ import json
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,33 @@ import numpy as np
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from implants import partitioning
+from implants import partitioning, reduction
 from implants.benchmark import methods, scratch
 from implants.benchmark.distribution import Distribution, TooFewVectors, fit, with_spectrum
 from implants.benchmark.measure import Row, measure
 from implants.benchmark.spectrum import Spectrum, SpectrumError, read_spectrum
 from implants.benchmark.workload import Workload, draw
-from implants.depth import measure_depth
+from implants.depth import QUICK_SECONDS, Measured
+from implants.depth import measure as measure_way
 from implants.leave_one_out import CatalogueVectors
 from implants.management.base import ExampleCommand, table
-from implants.models import Encoder, ReferenceVector
+from implants.models import DEEPEST_SEARCH, Encoder, ReferenceVector
+from implants.search import Way, Where
 
 _QUERIES = 200
 _FEWEST, _MOST = 1_000, 2_000_000
 _OTHER_ENCODER = "bench: another encoder"
+_EF = 500
+"""How deeply hnswlib is asked where PostgreSQL's index was not measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The index of the vectors, where it was built: its name, what that took, how it is asked."""
+
+    name: str
+    seconds: float
+    way: Way
 
 
 class Command(ExampleCommand):
@@ -43,7 +56,7 @@ three nearest implants."""
   manage.py bench_search --references 10000
   manage.py bench_search --references 100000 --json > search.json
   manage.py bench_search --references 100000 --spectrum var/spectrum.json
-  manage.py bench_search --references 100000 --two-encoders --plans
+  manage.py bench_search --references 100000 --index --two-encoders --plans
   manage.py bench_search --references 100000 --partitions 4
   manage.py bench_search --references 1000000 --exact
 
@@ -74,6 +87,11 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             help="only what compares all vectors: no index is built, here or by hnswlib",
         )
         parser.add_argument(
+            "--index",
+            action="store_true",
+            help="build PostgreSQL's index and measure it too, where search would not ask it",
+        )
+        parser.add_argument(
             "--two-encoders",
             action="store_true",
             help="with as many vectors of another encoder beside them, as while encoders change",
@@ -84,7 +102,8 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             metavar="N",
             type=int,
             choices=range(2, partitioning.MOST + 1),
-            help="by index once more, with the table in so many partitions (partition_vectors)",
+            help="by the index, and once more with the table in so many partitions"
+            " (partition_vectors)",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
@@ -118,24 +137,48 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             self._say("filling the tables")
             scratch.fill_catalogue(workload)
             scratch.fill_vectors(encoder, workload)
+            encoders = [encoder]
             if options["two_encoders"]:
+                encoders.append(Encoder(pk=encoder.pk + 1, name=_OTHER_ENCODER))
                 other = draw(distribution, options["references"], 1, seed=2)
-                scratch.fill_vectors(Encoder(pk=encoder.pk + 1, name=_OTHER_ENCODER), other)
+                scratch.fill_vectors(encoders[1], other)
                 del other
-            built = None if options["exact"] else scratch.build(index)
             scratch.tidy()
-            rows = list(self._rows(workload, encoder.pk, index, built, options["plans"]))
+            built = None if options["exact"] else self._prepared(encoders, index, options)
+            rows = list(self._rows(workload, encoder.pk, built, options))
             if built is not None and options["partitions"]:
-                rows += self._of_partitions(workload, encoder.pk, index, options)
+                rows += self._of_partitions(workload, encoder.pk, built, options)
             return rows
+
+    def _prepared(
+        self, encoders: list[Encoder], index: scratch.Index, options: dict[str, Any]
+    ) -> _Index | None:
+        """Have vectors searched as the worker would; the index, if that or somebody asks it."""
+        for each in encoders:
+            self._say(f"reducing the vectors of {each.name}")
+            reduction.reduce_vectors(each.pk, CatalogueVectors.load(each.pk))
+        scratch.tidy()
+        encoder_id, count = encoders[0].pk, options["references"]
+        reduced = self._measured(encoder_id, Where.REDUCED)
+        is_quick = reduced is not None and reduced.seconds <= QUICK_SECONDS
+        built = found = None
+        if not is_quick or options["index"] or options["partitions"]:
+            seconds = scratch.build(index)
+            scratch.tidy()
+            found = self._measured(encoder_id, Where.INDEX)
+            way = found.way if found else Way(Where.INDEX, DEEPEST_SEARCH)
+            built = _Index(index.name, seconds, way)
+        if not is_quick and reduced and found and found.seconds < reduced.seconds:
+            reduced = None
+        reduction.keep_depth(encoder_id, reduced.way.depth if reduced else None, count)
+        return built
 
     def _rows(
         self,
         workload: Workload,
         encoder_id: int,
-        index: scratch.Index,
-        built: float | None,
-        plans: bool,
+        index: _Index | None,
+        options: dict[str, Any],
     ) -> Iterator[Row]:
         self._say("comparing all vectors in numpy: the right answers")
         kept = workload.kept()
@@ -144,58 +187,57 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             methods.label(True): workload.kept_implants()[kept.truth()],
         }
         exact = _exact(workload, encoder_id)
-        others = [] if built is None else self._others(workload, encoder_id, index, built)
+        others = [] if options["exact"] else self._others(workload, encoder_id, index)
+        name = index.name if index else None
         for method in chain(exact, others):
-            row, plan = measure(method, workload.queries, truths[method.filter], index.name)
-            if plans and plan:
+            row, plan = measure(method, workload.queries, truths[method.filter], name)
+            if options["plans"] and plan:
                 self._say(f"\n{method.name}, filter {method.filter}:\n{_shortened(plan)}\n")
             yield row
 
     def _others(
-        self, workload: Workload, encoder_id: int, index: scratch.Index, built: float
+        self, workload: Workload, encoder_id: int, index: _Index | None
     ) -> Iterator[methods.Method]:
-        """What needs the index, which took `built` seconds, or one of its own."""
-        depth = self._depth(encoder_id)
-        table_mb, index_mb = scratch.size_mb("reference_vectors"), scratch.size_mb(index.name)
+        """The product's own search, PostgreSQL's index by itself, and hnswlib."""
+        size_mb = sum(map(scratch.size_mb, scratch.SEARCHED))
+        seconds, index_mb = (index.seconds, scratch.size_mb(index.name)) if index else (0.0, 0.0)
         for filtered in (False, True):
-            for name, limit, size_mb in (
-                ("search", None, table_mb + index_mb),
-                ("PostgreSQL index", 0, index_mb),
-            ):
-                yield methods.of_product(
-                    name,
-                    encoder_id,
-                    built,
-                    size_mb,
-                    filtered=filtered,
-                    exact_limit=limit,
-                    depth=depth,
-                )
+            yield methods.of_product(
+                "search", encoder_id, seconds, size_mb + index_mb, filtered=filtered
+            )
+        if index is not None:
+            yield methods.of_way("PostgreSQL index", encoder_id, index.way, seconds, index_mb)
         try:
             self._say("building the index of hnswlib")
-            yield from methods.of_hnswlib(workload, depth)
+            yield from methods.of_hnswlib(workload, index.way.depth if index else _EF)
         except ImportError:
             self._say("hnswlib is not installed, its rows are missing: pip install hnswlib")
 
-    def _depth(self, encoder_id: int) -> int:
-        """Measured as the worker does it."""
-        self._say("measuring how deeply the index has to be searched")
-        depth = measure_depth(encoder_id, CatalogueVectors.load(encoder_id))
-        self._say(f"search depth {depth}")
-        return depth
+    def _measured(self, encoder_id: int, where: Where) -> Measured | None:
+        """As the worker does it; the index's depth is kept."""
+        self._say(f"measuring: {where}")
+        found = measure_way(encoder_id, CatalogueVectors.load(encoder_id), where)
+        if found is None:
+            self._say("too little is found")
+        else:
+            self._say(f"depth {found.way.depth}, {found.seconds * 1000:.1f} ms")
+        if where == Where.INDEX:
+            depth = found.way.depth if found else DEEPEST_SEARCH
+            Encoder.objects.filter(pk=encoder_id).update(search_depth=depth)
+        return found
 
     def _of_partitions(
-        self, workload: Workload, encoder_id: int, index: scratch.Index, options: dict[str, Any]
+        self, workload: Workload, encoder_id: int, index: _Index, options: dict[str, Any]
     ) -> Iterator[Row]:
-        """The whole table is converted, so this comes last."""
+        """By their indexes; the whole table is converted, so this comes last."""
         count = options["partitions"]
         start = time.perf_counter()
         partitioning.convert(count, lambda *_: None, memory=scratch.BUILD_MEMORY)
-        built = time.perf_counter() - start
-        method = methods.of_product(
-            f"index, {count} partitions", encoder_id, built, scratch.size_mb(index.name),
-            filtered=False, exact_limit=0, depth=self._depth(encoder_id),
-        )  # fmt: skip
+        seconds = time.perf_counter() - start
+        found = self._measured(encoder_id, Where.INDEX)
+        way = found.way if found else Way(Where.INDEX, DEEPEST_SEARCH)
+        name, size_mb = f"index, {count} partitions", scratch.size_mb(index.name)
+        method = methods.of_way(name, encoder_id, way, seconds, size_mb)
         row, plan = measure(method, workload.queries, workload.truth(), index.name)
         if options["plans"]:
             self._say(f"\n{method.name}:\n{_shortened(plan)}\n")

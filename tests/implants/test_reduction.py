@@ -1,0 +1,599 @@
+"""Reduced vectors: the database keeps them true, and they are asked only when all are there."""
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from implants import partitioning, reduction
+from implants import search as search_module
+from implants.leave_one_out import CatalogueVectors
+from implants.models import (
+    AXES,
+    Encoder,
+    PrincipalAxis,
+    ReducedVector,
+    Reduction,
+    ReferenceImage,
+    ReferenceVector,
+)
+from implants.search import search
+from raiox.common import runs
+from tests import database_server
+from tests.factories import (
+    EncoderFactory,
+    ImplantFactory,
+    reference_with_vector,
+    unit_vector,
+    with_axes,
+)
+from tests.implants.test_search import fill
+from tests.sandbox.process import wait_for
+
+pytestmark = pytest.mark.django_db
+
+HALF = 2e-3
+"""What half precision loses of a number below 1, and somewhat more."""
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    return EncoderFactory.create(is_active=True)
+
+
+def axes_of(encoder: Encoder) -> np.ndarray:
+    rows = PrincipalAxis.objects.filter(reduction_id=encoder.pk).order_by("number")
+    return np.array(rows.values_list("direction", flat=True))
+
+
+def assert_true(encoder: Encoder) -> None:
+    """Each vector of the encoder is reduced along its axes as they are, and nothing else is."""
+    vectors = ReferenceVector.objects.filter(encoder=encoder).order_by("reference_id")
+    reduced = ReducedVector.objects.filter(encoder=encoder).order_by("reference_id")
+    expected = dict(vectors.values_list("reference_id", "embedding"))
+    found = {row.reference_id: np.array(row.reduced) for row in reduced}
+    assert found.keys() == expected.keys()
+    axes = axes_of(encoder)
+    for reference_id, embedding in expected.items():
+        np.testing.assert_allclose(found[reference_id], axes @ embedding, atol=HALF)
+
+
+def catalogue(encoder: Encoder, implants: int = 20, films: int = 5) -> CatalogueVectors:
+    """Films spread round their implants' directions, in the database."""
+    rng = np.random.default_rng(2)
+    middles = rng.normal(size=(implants, 512))
+    vectors = middles[np.arange(implants * films) % implants]
+    vectors = vectors + 0.5 * rng.normal(size=vectors.shape)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    fill(encoder, vectors.astype(np.float32), ImplantFactory.create_batch(implants))
+    return CatalogueVectors.load(encoder.pk)
+
+
+def test_axes_are_those_along_which_the_vectors_are_longest() -> None:
+    rng = np.random.default_rng(3)
+    turned, _ = np.linalg.qr(rng.normal(size=(512, 512)))
+    scales = np.where(np.arange(512) < AXES, 1.0, 0.05)
+    vectors = (rng.normal(size=(3000, 512)) * scales) @ turned.T
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    numbers = np.arange(3000)
+    drawn = CatalogueVectors(
+        numbers, numbers // 3, numbers, numbers < 0, vectors.astype(np.float32)
+    )
+
+    axes = reduction.principal_axes(drawn)
+
+    assert axes.shape == (AXES, 512)
+    np.testing.assert_allclose(axes @ axes.T, np.eye(AXES), atol=1e-5)
+    # They span the long directions, the longest first.
+    assert (axes @ turned[:, AXES:]).max() < 0.05
+    lengths = ((vectors @ axes.T) ** 2).sum(axis=0)
+    assert lengths[:10].min() > lengths[-10:].max()
+
+
+def test_an_implant_with_many_films_counts_as_one_with_few() -> None:
+    rng = np.random.default_rng(3)
+    crowd = np.tile(np.eye(512)[:200], (10, 1))  # one implant, 2,000 films in 200 directions
+    rare = np.eye(512)[300 : 300 + AXES]  # 128 implants with a film each
+    vectors = np.concatenate([crowd, rare]).astype(np.float32)
+    implants = np.concatenate([np.zeros(2000, int), 1 + np.arange(AXES)])
+    numbers = rng.permutation(len(vectors))
+    drawn = CatalogueVectors(numbers, implants, numbers, numbers < 0, vectors)
+
+    kept = ((vectors @ reduction.principal_axes(drawn).T) ** 2).sum(axis=1)
+
+    assert kept[2000:] == pytest.approx(np.ones(AXES), abs=1e-5)
+
+
+def test_whatever_is_written_is_reduced_in_the_same_transaction(encoder: Encoder) -> None:
+    with_axes(encoder)
+    reference = reference_with_vector(unit_vector(1), encoder, ImplantFactory.create())
+    assert_true(encoder)
+    # As a vector is made anew, and as any other program would write.
+    ReferenceVector.objects.bulk_create(
+        [ReferenceVector(reference=reference, encoder=encoder, embedding=unit_vector(2))],
+        update_conflicts=True, unique_fields=["reference", "encoder"], update_fields=["embedding"],
+    )  # fmt: skip
+    assert_true(encoder)
+    ReferenceVector.objects.filter(reference=reference).update(embedding=unit_vector(3))
+    assert_true(encoder)
+
+    with pytest.raises(RuntimeError, match="taken back"), transaction.atomic():
+        ReferenceVector.objects.filter(reference=reference).update(embedding=unit_vector(4))
+        raise RuntimeError("taken back")
+    assert_true(encoder)
+
+
+def test_a_vector_that_moves_to_another_reference_is_reduced_there(encoder: Encoder) -> None:
+    with_axes(encoder)
+    reference = reference_with_vector(unit_vector(1), encoder, ImplantFactory.create())
+    other = ReferenceImage.objects.create(
+        implant=reference.implant, image="x.png", source_key="x", sha256="0" * 64
+    )
+
+    ReferenceVector.objects.filter(reference=reference).update(reference=other)
+
+    assert_true(encoder)
+
+
+def test_what_is_removed_is_removed_there_too(encoder: Encoder) -> None:
+    with_axes(encoder)
+    kept, removed = (
+        reference_with_vector(unit_vector(seed), encoder, ImplantFactory.create())
+        for seed in (1, 2)
+    )
+
+    removed.delete()
+
+    assert list(ReducedVector.objects.values_list("reference_id", flat=True)) == [kept.pk]
+    encoder.delete()
+    assert not ReducedVector.objects.exists()
+    assert not PrincipalAxis.objects.exists()
+
+
+def test_an_encoder_without_axes_has_nothing_reduced(encoder: Encoder) -> None:
+    other = EncoderFactory.create()
+    with_axes(other)
+
+    reference_with_vector(unit_vector(1), encoder, ImplantFactory.create())
+
+    assert not ReducedVector.objects.exists()
+
+
+def test_vectors_that_were_there_before_the_axes_are_reduced(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reduction, "_BATCH", 7)
+    vectors = catalogue(encoder)
+    another = EncoderFactory.create()
+    reference_with_vector(unit_vector(1), another, ImplantFactory.create())
+
+    assert reduction.reduce_vectors(encoder.pk, vectors)
+
+    assert Reduction.objects.get().learned_from == 100
+    assert ReducedVector.objects.count() == 100
+    assert_true(encoder)
+
+
+def test_filling_goes_on_where_it_was_interrupted(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = catalogue(encoder)
+    reduction.reduce_vectors(encoder.pk, vectors)
+    axes = axes_of(encoder)
+    some = list(ReducedVector.objects.order_by("reference_id")[10:40].values_list("reference_id"))
+    ReducedVector.objects.filter(reference_id__in=[pk for (pk,) in some]).delete()
+    monkeypatch.setattr(reduction, "principal_axes", lambda _: pytest.fail("learned again"))
+
+    assert reduction.reduce_vectors(encoder.pk, vectors)
+
+    assert_true(encoder)
+    np.testing.assert_array_equal(axes_of(encoder), axes)
+
+
+def test_axes_that_are_learned_anew_leave_nothing_of_the_old(encoder: Encoder) -> None:
+    vectors = catalogue(encoder)
+    with_axes(encoder, np.eye(512)[:AXES])
+    with connection.cursor() as cursor:  # as they were written with the old axes
+        cursor.execute("UPDATE reference_vectors SET embedding = embedding")
+    assert_true(encoder)
+
+    assert reduction.reduce_vectors(encoder.pk, vectors, anew=True)
+
+    assert_true(encoder)
+    found = Reduction.objects.get()
+    assert (found.learned_from, found.depth) == (100, None), "not asked until it is measured"
+
+
+def test_depth_is_kept_when_all_vectors_are_reduced(encoder: Encoder) -> None:
+    reduction.reduce_vectors(encoder.pk, catalogue(encoder))
+
+    assert reduction.keep_depth(encoder.pk, 300, 100)
+
+    found = Reduction.objects.get()
+    assert (found.depth, found.measured_from) == (300, 100)
+    assert reduction.keep_depth(encoder.pk, None)
+    found.refresh_from_db()
+    assert (found.depth, found.measured_from) == (None, 0)
+
+
+def test_a_vector_that_is_not_reduced_keeps_all_of_them_from_being_searched(
+    encoder: Encoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    reduction.reduce_vectors(encoder.pk, catalogue(encoder))
+    reduction.keep_depth(encoder.pk, 300, 100)
+    ReducedVector.objects.filter(reference_id=ReferenceImage.objects.first()).delete()
+
+    with caplog.at_level(logging.WARNING, "implants.reduction"):
+        assert not reduction.keep_depth(encoder.pk, 300, 100)
+
+    assert Reduction.objects.get().depth is None
+    assert "not all vectors are reduced" in caplog.text
+
+
+def test_depth_of_an_encoder_without_axes_is_not_kept(encoder: Encoder) -> None:
+    catalogue(encoder)
+    assert not reduction.keep_depth(encoder.pk, 300, 100)
+    assert not Reduction.objects.exists()
+
+
+def test_a_run_whose_job_is_another_ones_writes_nothing(
+    encoder: Encoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = catalogue(encoder)
+    reduction.reduce_vectors(encoder.pk, vectors)
+    with runs.running(runs.Run(1, 1)):
+        with pytest.raises(runs.Superseded):
+            reduction.keep_depth(encoder.pk, 300, 100)
+        with pytest.raises(runs.Superseded):
+            reduction.reduce_vectors(encoder.pk, vectors, anew=True)
+    assert Reduction.objects.get().depth is None
+
+
+def drop_trigger() -> None:
+    """As an older release's partition_vectors does, which knows of none."""
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER reduce_reference_vector ON reference_vectors")
+
+
+def test_where_the_trigger_got_lost_all_encoders_begin_anew(encoder: Encoder) -> None:
+    other = EncoderFactory.create()
+    with_axes(other)
+    reference_with_vector(unit_vector(1), other, ImplantFactory.create())
+    vectors = catalogue(encoder)
+    reduction.reduce_vectors(encoder.pk, vectors)
+    before = Reduction.objects.get(pk=encoder.pk)
+    drop_trigger()
+    ReferenceVector.objects.filter(pk__in=ReferenceVector.objects.all()[:5]).update(
+        embedding=unit_vector(7)
+    )
+
+    assert reduction.reduce_vectors(encoder.pk, vectors)
+
+    assert_true(encoder)
+    assert list(Reduction.objects.values_list("pk", flat=True)) == [before.pk]
+    assert not ReducedVector.objects.filter(encoder=other).exists()
+    ReferenceVector.objects.filter(encoder=encoder)[0].delete()
+    assert_true(encoder)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(199, False), (200, True)])
+def test_a_catalogue_twice_as_large_may_learn_again(
+    encoder: Encoder, count: int, expected: bool
+) -> None:
+    reduction.reduce_vectors(encoder.pk, catalogue(encoder))
+    assert reduction.has_grown(encoder.pk, count) is expected
+
+
+# --- searching ---
+
+
+def searched(encoder: Encoder, settings: Any, implants: int, films: int) -> Encoder:
+    """So many references whose reduced vectors are searched, and the planner knows of them."""
+    with connection.cursor() as cursor:  # comes back with the transaction; building it takes long
+        cursor.execute("DROP INDEX reference_vectors_half_hnsw")
+    vectors = catalogue(encoder, implants, films)
+    reduction.reduce_vectors(encoder.pk, vectors)
+    reduction.keep_depth(encoder.pk, 200, implants * films)
+    with connection.cursor() as cursor:
+        for table in ("reference_vectors", "reference_images", "reduced_vectors"):
+            cursor.execute(f"ANALYZE {table}")
+    settings.EXACT_SEARCH_LIMIT = implants * films - 1
+    return encoder
+
+
+@pytest.fixture
+def large(encoder: Encoder, settings: Any) -> Encoder:
+    """3,000 references of 600 implants."""
+    return searched(encoder, settings, implants=600, films=5)
+
+
+def questions(encoder: Encoder) -> list[np.ndarray]:
+    rows = ReferenceVector.objects.filter(encoder=encoder).order_by("pk")[:20]
+    return [np.asarray(row.embedding, np.float32) for row in rows]
+
+
+@contextmanager
+def looked_at(*, analyze: str = "") -> Iterator[list[str]]:
+    """The plans of the statements that look for the nearest ones."""
+    seen: list[str] = []
+
+    def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "looked_at" in sql or "ORDER BY distance, v.reference_id" in sql:
+            with connection.connection.cursor() as cursor:
+                cursor.execute(f"EXPLAIN ({analyze}COSTS OFF) {sql}", params)
+                seen.append("\n".join(line for (line,) in cursor.fetchall()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        yield seen
+
+
+def test_search_looks_at_all_reduced_vectors_and_compares_the_nearest_in_full(
+    large: Encoder,
+) -> None:
+    asked = questions(large)
+
+    with looked_at(analyze="ANALYZE, ") as plans:
+        found = [search(one, encoder_id=large.pk) for one in asked]
+
+    assert len(plans) == len(asked), "the first statement is enough"
+    for plan in plans:
+        (removed,) = re.findall(
+            r"Seq Scan on reduced_vectors v.*\n.*\n +Rows Removed by Filter: (\d+)", plan
+        )
+        assert 2000 < int(removed) < 2900, "nearly all are not even sorted"
+        (compared,) = re.findall(r"Index Scan using \S+ on reference_vectors f.*loops=(\d+)", plan)
+        assert 100 <= int(compared) <= 200
+        assert "Seq Scan on reference_vectors" not in plan
+        assert "Workers" not in plan
+    exact = [search(one, encoder_id=large.pk, exact_limit=10**6) for one in asked]
+    assert [each[0] for each in found] == [each[0] for each in exact]
+
+
+@pytest.mark.parametrize(("bound", "statements"), [("-0.9", 2), ("infinity", 1)])
+def test_search_goes_on_where_the_sample_lies_too_near(
+    large: Encoder, monkeypatch: pytest.MonkeyPatch, bound: str, statements: int
+) -> None:
+    # Too small a sample tells nothing; of one full of films of the implant it would be too much.
+    none = search_module._NEAR_ENOUGH.replace("OFFSET 2 *", "OFFSET 1000 *")
+    monkeypatch.setattr(search_module, "_NEAR_ENOUGH", none.replace("infinity", bound))
+    asked = questions(large)[:5]
+
+    with looked_at() as plans:
+        found = [search(one, encoder_id=large.pk)[0] for one in asked]
+
+    assert len(plans) == statements * len(asked)
+    assert found == [search(one, encoder_id=large.pk, exact_limit=10**6)[0] for one in asked]
+
+
+def test_search_of_one_manufacturer_does_not_go_by_a_sample_of_all(
+    large: Encoder, settings: Any
+) -> None:
+    (asked, *_) = questions(large)
+    (best, *_) = search(asked, encoder_id=large.pk)
+    maker = ReferenceImage.objects.get(pk=best.reference_id).implant.manufacturer_id
+
+    with looked_at() as plans:
+        (found,) = search(asked, encoder_id=large.pk, manufacturer_id=maker, exact_limit=0, k=1)
+
+    assert found == best
+    assert not any("reduced_vectors" in plan for plan in plans)
+
+
+def test_search_does_not_count_what_was_counted_when_it_was_measured(large: Encoder) -> None:
+    def counted(**options: Any) -> bool:
+        with CaptureQueriesContext(connection) as queries:
+            search(unit_vector(1), encoder_id=large.pk, **options)
+        (facts,) = (each["sql"] for each in queries if "search_depth" in each["sql"])
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, COSTS OFF) {facts}")
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+        return "never executed" not in plan
+
+    assert not counted()
+    assert counted(exact_limit=3000), "measured where fewer were in question than this limit"
+    maker = ReferenceImage.objects.all()[0].implant.manufacturer_id
+    assert counted(manufacturer_id=maker), "of one maker there may be few"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE reductions SET depth = NULL;"
+        " DELETE FROM reduced_vectors v WHERE v.reference_id % 2 > 0",
+        "ALTER TABLE reference_vectors DISABLE TRIGGER reduce_reference_vector",
+        "DROP TRIGGER reduce_reference_vector ON reference_vectors",
+    ],
+)
+def test_search_compares_all_where_reduced_vectors_are_not_known_to_be_true(
+    large: Encoder, change: str
+) -> None:
+    connection.check_constraints()  # PostgreSQL alters no table while some are to be checked
+    (asked, *_) = questions(large)
+    right = search(asked, encoder_id=large.pk, exact_limit=10**6)
+    done: list[bool] = []
+
+    def meanwhile(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if "looked_at" in sql and not done:  # it was just decided to look there
+            done.append(True)
+            with connection.connection.cursor() as cursor:
+                cursor.execute(change)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(meanwhile):
+        assert search(asked, encoder_id=large.pk) == right
+    assert done
+
+
+# --- others at the same time: real transactions ---
+
+
+def others_wait() -> bool:
+    """Whether another session waits for a lock."""
+    name = connection.settings_dict["NAME"]
+    with psycopg.connect(**database_server.place(), dbname=name) as session:
+        row = session.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        ).fetchone()
+    return bool(row and row[0])
+
+
+@pytest.fixture
+def other() -> Iterator[psycopg.Connection[Any]]:
+    """Another session, with its own transaction."""
+    name = connection.settings_dict["NAME"]
+    with psycopg.connect(**database_server.place(), dbname=name) as session:
+        yield session
+        session.rollback()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_vector_that_is_being_written_is_waited_for(
+    encoder: Encoder, other: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors = catalogue(encoder)
+    reference = ReferenceImage.objects.create(
+        implant=ImplantFactory.create(), image="x.png", source_key="x", sha256="0" * 64
+    )
+    # Its trigger has run, and saw no axes; nobody else sees the row yet.
+    other.execute(
+        "INSERT INTO reference_vectors (reference_id, encoder_id, embedding, created_at)"
+        " SELECT %s, encoder_id, embedding, now() FROM reference_vectors LIMIT 1", [reference.pk],
+    )  # fmt: skip
+    learned = reduction.principal_axes(vectors)
+    waiting = threading.Thread(target=lambda: (wait_for(others_wait), other.commit()))  # type: ignore[func-returns-value]
+
+    def then_commit(_: Any) -> Any:
+        waiting.start()
+        return learned
+
+    monkeypatch.setattr(reduction, "principal_axes", then_commit)
+    assert reduction.reduce_vectors(encoder.pk, vectors)
+
+    waiting.join()
+    assert ReducedVector.objects.count() == 101
+    assert_true(encoder)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "busy",
+    [
+        "UPDATE reference_vectors SET created_at = now()",
+        "SELECT FROM encoders FOR UPDATE",  # as an encoder is changed; its vectors come next
+    ],
+)
+def test_axes_are_not_learned_where_others_write_all_the_time(
+    encoder: Encoder, other: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, busy: str
+) -> None:
+    lock = reduction._LOCK_VECTORS.replace(reduction._LOCK_TIMEOUT, "200ms")
+    monkeypatch.setattr(reduction, "_LOCK_VECTORS", lock)
+    vectors = catalogue(encoder)
+    other.execute(busy)
+
+    assert not reduction.reduce_vectors(encoder.pk, vectors)
+
+    assert not Reduction.objects.exists()
+    other.execute("UPDATE reference_vectors SET created_at = now()")  # nothing is held
+    other.rollback()
+    assert reduction.reduce_vectors(encoder.pk, vectors)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_vector_that_is_removed_while_it_is_reduced_leaves_nothing(
+    encoder: Encoder, other: psycopg.Connection[Any]
+) -> None:
+    reduction.reduce_vectors(encoder.pk, catalogue(encoder))
+    ReducedVector.objects.filter(encoder=encoder).delete()
+    first = ReferenceImage.objects.order_by("pk")[0].pk
+    facts = {"encoder_id": encoder.pk, "after": 0, "last": first}
+
+    def remove() -> None:
+        other.execute("DELETE FROM reference_vectors WHERE reference_id = %s", [first])
+        other.commit()
+
+    removing = threading.Thread(target=remove)
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(reduction._FILL, facts)
+        removing.start()
+        wait_for(others_wait)  # until the row is reduced, to remove that as well
+    removing.join(10)
+
+    assert not ReferenceVector.objects.filter(reference_id=first).exists()
+    assert not ReducedVector.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_vector_that_changes_while_it_is_reduced_is_reduced_as_it_is_then(
+    encoder: Encoder, other: psycopg.Connection[Any]
+) -> None:
+    reduction.reduce_vectors(encoder.pk, catalogue(encoder))
+    ReducedVector.objects.filter(encoder=encoder).delete()
+    first = ReferenceImage.objects.order_by("pk")[0].pk
+    facts = {"encoder_id": encoder.pk, "after": 0, "last": first}
+
+    def change() -> None:
+        other.execute(
+            "UPDATE reference_vectors SET embedding = %s::vector WHERE reference_id = %s",
+            [str(unit_vector(9).tolist()), first],
+        )
+        other.commit()
+
+    changing = threading.Thread(target=change)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(reduction._FILL, facts)
+        changing.start()
+        wait_for(others_wait)
+    changing.join(10)
+
+    reduction._fill(encoder.pk)
+    assert_true(encoder)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_put_back_without_a_search_path_is_reduced(
+    encoder: Encoder, other: psycopg.Connection[Any]
+) -> None:
+    with_axes(encoder)
+    reference = reference_with_vector(unit_vector(1), encoder, ImplantFactory.create())
+    other.execute("SET search_path = ''")  # as pg_restore does
+    other.execute("CREATE TEMP TABLE dump AS SELECT * FROM public.reference_vectors")
+    other.execute("DELETE FROM public.reference_vectors")
+    other.execute("INSERT INTO public.reference_vectors SELECT * FROM pg_temp.dump")
+    other.commit()
+    assert ReferenceVector.objects.get().reference_id == reference.pk
+    assert_true(encoder)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_process_at_a_time_reduces(other: psycopg.Connection[Any]) -> None:
+    with reduction.alone() as mine:
+        assert mine
+        lock = other.execute("SELECT pg_try_advisory_lock(%s)", [reduction._LOCK]).fetchone()
+        assert lock == (False,)
+    other.execute("SELECT pg_advisory_lock(%s)", [reduction._LOCK])
+    with reduction.alone() as mine:
+        assert not mine
+
+
+@pytest.mark.django_db(transaction=True)
+def test_partitions_keep_the_trigger(encoder: Encoder) -> None:
+    reduction.reduce_vectors(encoder.pk, catalogue(encoder))
+    for count in (3, 0):
+        partitioning.convert(count, lambda *_: None)
+        assert_true(encoder)
+        reference_with_vector(unit_vector(count), encoder, ImplantFactory.create())
+        one = ReferenceVector.objects.order_by("pk")[count]
+        ReferenceVector.objects.filter(pk=one.pk).update(embedding=unit_vector(count + 50))
+        ReferenceImage.objects.order_by("pk")[10].delete()
+        assert_true(encoder)
