@@ -121,14 +121,18 @@ def alone() -> Iterator[bool]:
             _value("SELECT pg_advisory_unlock(%(lock)s)", {"lock": _LOCK})
 
 
+def is_kept() -> bool:
+    """Whether the database keeps reduced vectors true: whether the trigger is there."""
+    return bool(_value(_IS_KEPT, {}))
+
+
 def reduce_vectors(encoder_id: int, catalogue: CatalogueVectors, *, anew: bool = False) -> bool:
     """Reduce all the encoder's vectors; its axes are learned if there are none, or if `anew`.
 
     False: not now, the encoder or its vectors are being written all the time. To be called `alone`.
     Takes half a minute for 100,000 vectors; what was done stays done when it is interrupted.
     """
-    is_kept = _value(_IS_KEPT, {})
-    if anew or not is_kept or not Reduction.objects.filter(pk=encoder_id).exists():
+    if anew or not is_kept() or not Reduction.objects.filter(pk=encoder_id).exists():
         axes = principal_axes(catalogue)
         if not _keep_axes(encoder_id, axes, len(catalogue.vectors)):
             return False
@@ -163,7 +167,7 @@ def _keep_axes(encoder_id: int, axes: Floats, learned_from: int) -> bool:
         with transaction.atomic():
             runs.hold()
             _run(_LOCK_VECTORS, {"encoder_id": encoder_id})
-            if not _value(_IS_KEPT, {}):
+            if not is_kept():
                 _begin_anew()
             _run("DELETE FROM reduced_vectors WHERE encoder_id = %(id)s", {"id": encoder_id})
             Reduction.objects.filter(pk=encoder_id).delete()

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from implants import reduction
 from implants.calibration.evidence import Decision
 from implants.calibration.words import FORMAT, Calibration
 from implants.catalogue import without_vector
@@ -81,5 +82,5 @@ def fingerprint(encoder_id: int, decisions: Sequence[Decision]) -> str:
     with connection.cursor() as cursor:
         cursor.execute(_CONTENT, {"encoder_id": encoder_id})
         (content,) = cursor.fetchone()
-    how = f"{FORMAT} {_MADE} {settings.EXACT_SEARCH_LIMIT}"
+    how = f"{FORMAT} {_MADE} {settings.EXACT_SEARCH_LIMIT} {reduction.is_kept()}"
     return hashlib.sha256(f"{how} {content} {sorted(map(repr, decisions))}".encode()).hexdigest()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.db import connection
 
 from implants import depth as module
 from implants import reduction
@@ -197,6 +198,20 @@ def test_another_limit_is_a_reason_to_measure_again(
         encoder.refresh_from_db()
         assert keeping.refresh(encoder, [])
         assert Reduction.objects.filter(depth__isnull=False).exists() is asked
+
+
+def test_a_trigger_that_got_lost_is_a_reason_to_reduce_anew(
+    stored: CatalogueVectors, encoder: Encoder, settings: Any
+) -> None:
+    settings.EXACT_SEARCH_LIMIT = 299
+    assert keeping.refresh(encoder, [])
+    connection.check_constraints()  # PostgreSQL alters no table while some are to be checked
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER reduce_reference_vector ON reference_vectors")
+    encoder.refresh_from_db()
+    assert keeping.refresh(encoder, [])
+    assert reduction.is_kept()
+    assert Reduction.objects.get().depth == 200
 
 
 @pytest.fixture
