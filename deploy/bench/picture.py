@@ -30,7 +30,7 @@ def draw(rows: Sequence[Row], machine: dict[str, Any], file: Path) -> None:
             f"{machine['processor']}, {machine['cores']} cores, {machine['date'][:10]}", loc="left"
         )
         axes.spines[["top", "right"]].set_visible(False)
-        axes.margins(x=0.25)
+        axes.margins(x=0.05)
         figure.savefig(file, metadata={"Date": None})
         pyplot.close(figure)
 
@@ -38,11 +38,13 @@ def draw(rows: Sequence[Row], machine: dict[str, Any], file: Path) -> None:
 def _draw_row(axes: Any, place: int, row: Row) -> None:
     used = _of_target(row, row.measured)
     axes.barh(place + 0.18, used, 0.34, color=_MET if row.met else _MISSED)
-    told = f" {row.measured:,.3g} {row.unit}"
+    told = f" {row.measured:,.3g} {row.unit}".rstrip()
     if row.ratio is not None:
         axes.barh(place - 0.18, _of_target(row, row.baseline), 0.34, color=_BASELINE)
-        told += f" = {row.ratio:.2f} × {row.baseline_name}"
-    axes.text(used, place + 0.18, told, va="center", weight="bold" if row.ratio else "normal")
+        ratio = "" if row.unit == "×" else f"= {row.ratio:.2f} × "
+        told += f" {ratio}{row.baseline_name}"
+    # Right of all bars, where no line crosses it.
+    axes.text(1, place, told, va="center", transform=axes.get_yaxis_transform())
 
 
 def _of_target(row: Row, value: float | None) -> float:
