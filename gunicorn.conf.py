@@ -7,7 +7,7 @@ import os
 
 from raiox import settings
 
-# Before anything imports prometheus_client.
+# Before anything imports prometheus_client. For `raiox.up.early`, which has by now, `up` sets it.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.METRICS_DIR)
 settings.METRICS_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 

@@ -58,26 +58,19 @@ def keep_depths(encoder_id: int, catalogue: CatalogueVectors) -> bool:
         if not alone or not reduction.reduce_vectors(encoder_id, catalogue):
             _keep_index_depth(encoder_id, measure(encoder_id, catalogue, Where.INDEX))
             return False
-        reduced, index = _measured(encoder_id, catalogue)
-        depth = reduced.way.depth if reduced else None
-        _keep_index_depth(encoder_id, index)
-        return reduction.keep_depth(encoder_id, depth, len(catalogue.vectors))
-
-
-def _measured(
-    encoder_id: int, catalogue: CatalogueVectors
-) -> tuple[Measured | None, Measured | None]:
-    """Of reduced vectors, unless the index is quicker; of the index, where it has to be known."""
-    reduced = measure(encoder_id, catalogue, Where.REDUCED)
-    if reduced is None and reduction.has_grown(encoder_id, len(catalogue.vectors)):
-        reduction.keep_depth(encoder_id, None)
-        if reduction.reduce_vectors(encoder_id, catalogue, anew=True):
+        reduced, is_done = measure(encoder_id, catalogue, Where.REDUCED), True
+        if reduced is None and reduction.has_grown(encoder_id, len(catalogue.vectors)):
+            reduction.keep_depth(encoder_id, None)
+            is_done = reduction.reduce_vectors(encoder_id, catalogue, anew=True)
             reduced = measure(encoder_id, catalogue, Where.REDUCED)
-    if reduced is not None and reduced.seconds <= QUICK_SECONDS:
-        return reduced, None
-    index = measure(encoder_id, catalogue, Where.INDEX)
-    is_quicker = reduced and index and index.seconds < reduced.seconds
-    return None if is_quicker else reduced, index
+        index = None
+        if reduced is None or reduced.seconds > QUICK_SECONDS:
+            index = measure(encoder_id, catalogue, Where.INDEX)
+        if reduced and index and index.seconds < reduced.seconds:
+            reduced = None
+        _keep_index_depth(encoder_id, index)
+        depth = reduced.way.depth if reduced else None
+        return reduction.keep_depth(encoder_id, depth, len(catalogue.vectors)) and is_done
 
 
 def _keep_index_depth(encoder_id: int, measured: Measured | None) -> None:

@@ -270,8 +270,8 @@ def _catch_up() -> None:
 def _replace(shape: _Shape, count: int) -> None:
     triggers = _rows(
         "SELECT pg_get_triggerdef(oid) FROM pg_trigger"
-        " WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgname <> %s ORDER BY tgname",
-        TABLE, _NOTED,
+        " WHERE tgrelid = %s::regclass AND NOT tgisinternal AND tgname <> %s AND tgenabled = 'O'"
+        " ORDER BY tgname", TABLE, _NOTED,
     )  # fmt: skip
     for name, definition in shape.foreign_keys.items():
         _run(f"ALTER TABLE {_NEW} ADD CONSTRAINT {name} {definition}")

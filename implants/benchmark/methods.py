@@ -79,7 +79,7 @@ def of_numpy(workload: Workload, *, filtered: bool) -> Method:
 
 
 def of_hnswlib(workload: Workload, depth: int) -> list[Method]:
-    """hnswlib with the parameters of the product's indexes and search, in memory, in float32.
+    """hnswlib with the parameters of the product's index and search, in memory, in float32.
 
     Raises `ImportError` where it isn't installed.
     """

@@ -12,11 +12,11 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             """
-            CREATE TRIGGER reduce_reference_vector
+            CREATE OR REPLACE TRIGGER reduce_reference_vector
             AFTER INSERT OR DELETE OR UPDATE OF reference_id, encoder_id, embedding
             ON reference_vectors
             FOR EACH ROW EXECUTE FUNCTION reduce_reference_vector()
             """,
-            "DROP TRIGGER reduce_reference_vector ON reference_vectors",
+            "DROP TRIGGER IF EXISTS reduce_reference_vector ON reference_vectors",
         ),
     ]

@@ -30,6 +30,11 @@ def catalogue_of(vectors: np.ndarray, implants: np.ndarray) -> CatalogueVectors:
     return CatalogueVectors(numbers, implants, numbers, numbers < 0, unit.astype(np.float32))
 
 
+@pytest.fixture(autouse=True)
+def _machine_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUICK_SECONDS", 60.0)
+
+
 @pytest.fixture
 def drawn() -> CatalogueVectors:
     """60 implants with five films each, the films spread round the implants' directions."""
@@ -259,6 +264,7 @@ def test_the_index_is_asked_only_where_it_is_quicker(
     reduced_ms: int, index_ms: int, expected: tuple[int | None, int],
 ) -> None:  # fmt: skip
     settings.EXACT_SEARCH_LIMIT = 299
+    monkeypatch.setattr(module, "QUICK_SECONDS", 0.03)
     found = {
         Where.REDUCED: module.Measured(Way(Where.REDUCED, 200), reduced_ms / 1000),
         Where.INDEX: module.Measured(Way(Where.INDEX, 300), index_ms / 1000),
@@ -267,6 +273,21 @@ def test_the_index_is_asked_only_where_it_is_quicker(
     assert keep_depths(encoder.pk, stored)
     depths = Reduction.objects.get().depth, Encoder.objects.get(pk=encoder.pk).search_depth
     assert depths == expected
+
+
+def test_axes_that_could_not_be_learned_anew_now_are_at_the_next_refresh(
+    stored: CatalogueVectors, encoder: Encoder, settings: Any, reduced_are_blind: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    settings.EXACT_SEARCH_LIMIT = 299
+    with_axes(encoder)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE reference_vectors SET embedding = embedding")
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(reduction, "_keep_axes", lambda *_: False)
+        assert not keep_depths(encoder.pk, stored)
+    assert keep_depths(encoder.pk, stored)
+    assert Reduction.objects.get().learned_from == 300
 
 
 @pytest.mark.parametrize("busy", ["another process", "the vectors"])

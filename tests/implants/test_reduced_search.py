@@ -74,12 +74,13 @@ def test_search_looks_at_all_reduced_vectors_and_compares_the_nearest_in_full(
     with looked_at(analyze="ANALYZE, ") as plans:
         found = [search(one, encoder_id=large.pk) for one in asked]
 
-    assert len(plans) == len(asked), "the first statement is enough"
-    for plan in plans:
+    # Rarely the first statement is not enough: it goes by a sample of rows, wherever they lie.
+    assert len(asked) <= len(plans) <= len(asked) + 2
+    for plan in plans[:1]:
         (removed,) = re.findall(
             r"Seq Scan on reduced_vectors v.*\n.*\n +Rows Removed by Filter: (\d+)", plan
         )
-        assert 2000 < int(removed) < 2900, "nearly all are not even sorted"
+        assert int(removed) > 1000, "most are not even sorted"
         (compared,) = re.findall(r"Index Scan using \S+ on reference_vectors f.*loops=(\d+)", plan)
         assert 100 <= int(compared) <= 200
         assert "Seq Scan on reference_vectors" not in plan
@@ -93,7 +94,8 @@ def test_search_goes_on_where_the_sample_lies_too_near(
     large: Encoder, monkeypatch: pytest.MonkeyPatch, bound: str, statements: int
 ) -> None:
     # Too small a sample tells nothing; of one full of films of the implant it would be too much.
-    none = search_module._NEAR_ENOUGH.replace("OFFSET 2 *", "OFFSET 1000 *")
+    none = search_module._NEAR_ENOUGH.replace("OFFSET 3 *", "OFFSET 1000 *")
+    assert none != search_module._NEAR_ENOUGH
     monkeypatch.setattr(search_module, "_NEAR_ENOUGH", none.replace("infinity", bound))
     asked = questions(large)[:5]
 
@@ -101,6 +103,7 @@ def test_search_goes_on_where_the_sample_lies_too_near(
         found = [search(one, encoder_id=large.pk)[0] for one in asked]
 
     assert len(plans) == statements * len(asked)
+    assert all("on reduced_vectors v" in plan for plan in plans), "all are not compared in full"
     assert found == [search(one, encoder_id=large.pk, exact_limit=10**6)[0] for one in asked]
 
 
@@ -158,6 +161,7 @@ def test_search_compares_all_where_reduced_vectors_are_not_known_to_be_true(
                 cursor.execute(change)
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(meanwhile):
+    with connection.execute_wrapper(meanwhile), looked_at() as plans:
         assert search(asked, encoder_id=large.pk) == right
     assert done
+    assert "reduced_vectors" not in plans[-1], "all were compared in full"

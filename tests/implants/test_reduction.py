@@ -252,20 +252,25 @@ def test_a_run_whose_job_is_another_ones_writes_nothing(
     assert Reduction.objects.get().depth is None
 
 
-def drop_trigger() -> None:
-    """As an older release's partition_vectors does, which knows of none."""
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER reduce_reference_vector ON reference_vectors")
-
-
-def test_where_the_trigger_got_lost_all_encoders_begin_anew(encoder: Encoder) -> None:
+@pytest.mark.parametrize(
+    "loss",
+    [
+        # By an older release's partition_vectors; by somebody.
+        "DROP TRIGGER reduce_reference_vector ON reference_vectors",
+        "ALTER TABLE reference_vectors DISABLE TRIGGER reduce_reference_vector",
+    ],
+)
+def test_where_the_trigger_got_lost_all_encoders_begin_anew(encoder: Encoder, loss: str) -> None:
     other = EncoderFactory.create()
     with_axes(other)
     reference_with_vector(unit_vector(1), other, ImplantFactory.create())
     vectors = catalogue(encoder)
+    assert reduction.is_kept()
     reduction.reduce_vectors(encoder.pk, vectors)
     before = Reduction.objects.get(pk=encoder.pk)
-    drop_trigger()
+    connection.check_constraints()  # PostgreSQL alters no table while some are to be checked
+    with connection.cursor() as cursor:
+        cursor.execute(loss)
     ReferenceVector.objects.filter(pk__in=ReferenceVector.objects.all()[:5]).update(
         embedding=unit_vector(7)
     )
@@ -363,6 +368,29 @@ def test_axes_are_not_learned_where_others_write_all_the_time(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_whoever_changes_an_encoder_can_write_its_vectors_before_its_axes_are_learned(
+    encoder: Encoder, other: psycopg.Connection[Any]
+) -> None:
+    vectors = catalogue(encoder)
+    other.execute("SELECT FROM encoders FOR UPDATE")
+    written: list[bool] = []
+
+    def write() -> None:
+        wait_for(others_wait)
+        other.execute("SET LOCAL lock_timeout = '1s'")
+        other.execute("UPDATE reference_vectors SET created_at = now()")
+        other.commit()
+        written.append(True)
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    assert reduction.reduce_vectors(encoder.pk, vectors)
+    writing.join()
+    assert written, "neither waits for what the other holds"
+    assert_true(encoder)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_vector_that_is_removed_while_it_is_reduced_leaves_nothing(
     encoder: Encoder, other: psycopg.Connection[Any]
 ) -> None:
@@ -451,3 +479,21 @@ def test_partitions_keep_the_trigger(encoder: Encoder) -> None:
         ReferenceVector.objects.filter(pk=one.pk).update(embedding=unit_vector(count + 50))
         ReferenceImage.objects.order_by("pk")[10].delete()
         assert_true(encoder)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_partitions_leave_a_trigger_out_that_was_switched_off(encoder: Encoder) -> None:
+    # What was written meanwhile is not reduced: that must show, for all to be done anew.
+    vectors = catalogue(encoder)
+    reduction.reduce_vectors(encoder.pk, vectors)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE reference_vectors DISABLE TRIGGER reduce_reference_vector")
+    ReferenceVector.objects.filter(encoder=encoder).update(embedding=unit_vector(3))
+
+    for count in (3, 0):
+        partitioning.convert(count, lambda *_: None)
+        assert not reduction.is_kept()
+
+    reduction.reduce_vectors(encoder.pk, vectors)
+    assert reduction.is_kept()
+    assert_true(encoder)

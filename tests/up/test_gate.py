@@ -72,7 +72,9 @@ def start(gate: Gate) -> Iterator[Start]:
 
 
 def test_closed_gate_holds_and_open_one_lets_everybody_through(gate: Gate, start: Start) -> None:
-    first = start("-c", _WAIT, str(gate.ear))
+    first = start("-c", f"print('waits', flush=True); {_WAIT}", str(gate.ear))
+    assert first.stdout
+    assert first.stdout.readline() == "waits\n"
     with pytest.raises(subprocess.TimeoutExpired):
         first.wait(1)
     gate.open()

@@ -29,7 +29,11 @@ SERVE = (
 )
 WAIT = f"sys.path.insert(0, {str(ROOT)!r})\nfrom raiox.up import gate\ngate.wait({{ear}})\n"
 # A preparation that web is quicker than.
-UNTIL_WEB_LOADS = "note('begun')\nwhile 'web-loads' not in open('notes').read(): time.sleep(0.02)\n"
+UNTIL_WEB_LOADS = (
+    "note('begun')\nbegan = time.monotonic()\n"
+    "while 'web-loads' not in open('notes').read() and time.monotonic() < began + 60:\n"
+    "    time.sleep(0.02)\n"
+)
 PRESS_CTRL_C = f"os.kill({os.getpid()}, signal.SIGINT)\ntime.sleep(60)"
 PRESS_CTRL_C_LATER = (
     f"later = ['sh', '-c', 'sleep 1; kill -INT {os.getpid()}']\n"
@@ -171,8 +175,8 @@ def test_failed_preparation_ends_everything(
 def test_failed_preparation_is_all_that_is_told_where_web_fails_too(
     plan: SmallPlan, sources: dict[str, str], said: list[str]
 ) -> None:
-    sources["web"] = "sys.exit('ImportError: no module named raiox')"
-    sources["prepare"] = "time.sleep(1); sys.exit(1)"
+    sources["web"] = "note('web-loads')\nsys.exit('ImportError: no module named raiox')"
+    sources["prepare"] = UNTIL_WEB_LOADS + "time.sleep(0.5); sys.exit(1)"
     with pytest.raises(StartFailed, match="preparation failed"):
         Session(plan, None, said.append).run()
     assert said == ["Raiox AI is starting (local mode) ..."]

@@ -156,7 +156,9 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
         """Have vectors searched as the worker would; the index, if that or somebody asks it."""
         for each in encoders:
             self._say(f"reducing the vectors of {each.name}")
-            reduction.reduce_vectors(each.pk, CatalogueVectors.load(each.pk))
+            # Nobody writes vectors here afterwards: the trigger's function is the catalogue's.
+            if not reduction.reduce_vectors(each.pk, CatalogueVectors.load(each.pk)):
+                raise CommandError("The vectors could not be reduced: something else writes here.")
         scratch.tidy()
         encoder_id, count = encoders[0].pk, options["references"]
         reduced = self._measured(encoder_id, Where.REDUCED)
@@ -170,7 +172,8 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             built = _Index(index.name, seconds, way)
         if not is_quick and reduced and found and found.seconds < reduced.seconds:
             reduced = None
-        reduction.keep_depth(encoder_id, reduced.way.depth if reduced else None, count)
+        if not reduction.keep_depth(encoder_id, reduced.way.depth if reduced else None, count):
+            raise CommandError("Not all vectors were reduced.")
         return built
 
     def _rows(
