@@ -79,7 +79,8 @@ def test_every_relation_to_an_implant_has_a_rule() -> None:
 def test_every_relation_to_a_reference_is_known() -> None:
     """A film that both implants have is deleted once: what points to it is moved or goes too."""
     known = {
-        "ReferenceVector.reference", "Suspicion.reference", "Suspicion.neighbour",
+        "ReferenceVector.reference", "ReducedVector.reference",
+        "Suspicion.reference", "Suspicion.neighbour",
         "ConfirmedLabel.reference", "ConfirmedLabel.neighbour",
         "Result.reference", "MergedResult.reference",
     }  # fmt: skip
