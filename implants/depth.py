@@ -63,14 +63,23 @@ def keep_depths(encoder_id: int, catalogue: CatalogueVectors) -> bool:
             reduction.keep_depth(encoder_id, None)
             is_done = reduction.reduce_vectors(encoder_id, catalogue, anew=True)
             reduced = measure(encoder_id, catalogue, Where.REDUCED)
-        index = None
-        if reduced is None or reduced.seconds > QUICK_SECONDS:
-            index = measure(encoder_id, catalogue, Where.INDEX)
-        if reduced and index and index.seconds < reduced.seconds:
-            reduced = None
+        index = None if is_quick(reduced) else measure(encoder_id, catalogue, Where.INDEX)
         _keep_index_depth(encoder_id, index)
-        depth = reduced.way.depth if reduced else None
+        depth = depth_of_reduced(reduced, index)
         return reduction.keep_depth(encoder_id, depth, len(catalogue.vectors)) and is_done
+
+
+def is_quick(reduced: Measured | None) -> bool:
+    """Whether reduced vectors are searched without looking at what the index takes."""
+    return reduced is not None and reduced.seconds <= QUICK_SECONDS
+
+
+def depth_of_reduced(reduced: Measured | None, index: Measured | None) -> int | None:
+    """How deeply reduced vectors are searched; None if they are too little or the index quicker."""
+    if reduced is None:
+        return None
+    is_slower = not is_quick(reduced) and index is not None and index.seconds < reduced.seconds
+    return None if is_slower else reduced.way.depth
 
 
 def _keep_index_depth(encoder_id: int, measured: Measured | None) -> None:

@@ -52,10 +52,11 @@ CREATE OR REPLACE TRIGGER reduce_reference_vector
 AFTER INSERT OR DELETE OR UPDATE OF reference_id, encoder_id, embedding ON reference_vectors
 FOR EACH ROW EXECUTE FUNCTION reduce_reference_vector()
 """
-_IS_KEPT: Final = """
-SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'reference_vectors'::regclass
+IS_KEPT: Final = """
+EXISTS (SELECT FROM pg_trigger WHERE tgrelid = 'reference_vectors'::regclass
     AND tgname = 'reduce_reference_vector' AND tgenabled = 'O')
 """
+"""Whether the trigger is there, in SQL."""
 # A vector that is locked is not removed meanwhile; one that is changed is reduced by the trigger.
 _FILL: Final = """
 INSERT INTO reduced_vectors (reference_id, encoder_id, reduced)
@@ -125,7 +126,7 @@ def alone() -> Iterator[bool]:
 
 def is_kept() -> bool:
     """Whether the database keeps reduced vectors true: whether the trigger is there."""
-    return bool(_value(_IS_KEPT, {}))
+    return bool(_value(f"SELECT {IS_KEPT}", {}))
 
 
 def reduce_vectors(encoder_id: int, catalogue: CatalogueVectors, *, anew: bool = False) -> bool:

@@ -20,6 +20,7 @@ from pgvector import Vector
 
 from implants import replica
 from implants.models import DIMENSIONS
+from implants.reduction import IS_KEPT
 from raiox.common.measures import stage
 
 # So many references are taken to find k implants among, then more: an implant may have hundreds.
@@ -77,10 +78,7 @@ SELECT r.implant_id, n.reference_id, n.distance FROM (
         SELECT v.reference_id FROM reduced_vectors v
         WHERE v.encoder_id = %(encoder_id)s
         AND EXISTS (SELECT FROM reductions d WHERE d.encoder_id = %(encoder_id)s {is_asked})
-        AND EXISTS (
-            SELECT FROM pg_trigger t WHERE t.tgrelid = 'reference_vectors'::regclass
-            AND t.tgname = 'reduce_reference_vector' AND t.tgenabled = 'O'
-        )
+        AND {is_kept}
         {near_enough}
         ORDER BY v.reduced <#> {reduced} LIMIT %(looked_at)s
     ) AS looked_at
@@ -293,7 +291,9 @@ def _statements(question: _Question, way: Way, is_asked: str) -> list[str]:
     if way.where == Where.INDEX:
         return [_BY_INDEX.format(matching=question.matching, dimensions=DIMENSIONS)]
     return [
-        _BY_REDUCED.format(is_asked=is_asked, near_enough=near_enough, reduced=_REDUCED)
+        _BY_REDUCED.format(
+            is_asked=is_asked, is_kept=IS_KEPT, near_enough=near_enough, reduced=_REDUCED
+        )
         for near_enough in (_NEAR_ENOUGH, "")
     ]
 

@@ -22,9 +22,9 @@ SPECTRUM = ROOT / "var/spectrum.json"
 def searching(
     service: Service, *, small: int = _SMALL, full: bool, spectrum: Path = SPECTRUM
 ) -> Iterator[Row]:
-    """Rows of both sizes; the large one builds indexes for a quarter of an hour, and twice so.
+    """Rows of both sizes; the large one takes some minutes.
 
-    The second time for vectors with the real films' `spectrum`, where there is one.
+    It is measured once more for vectors with the real films' `spectrum`, where there is one.
     """
     _command(service, "seed_demo")
     yield from of_small(_measured(service, small))
@@ -93,7 +93,8 @@ def of_large(found: dict[str, Any], suffix: str) -> Iterator[Row]:
     baseline = _row(found, "hnswlib") or _row(found, "numpy exact")
     name = f"search of {found['references']:,}"
     assert ours and baseline  # noqa: S101  # bench_search has them when it builds an index
-    how = "by the index" if ours["index_used"] else "all reduced vectors looked at"
+    how = "all reduced vectors looked at" if ours["reduced_used"] else "all compared in full"
+    how = "by the index" if ours["index_used"] else how
     yield from _pair(name, suffix, ours, baseline, how)
     if not ours["index_used"] and index:
         yield from _pair(f"{name} by the index", suffix, index, baseline, "")

@@ -26,6 +26,7 @@ class Row:
     build_s: float
     size_mb: float
     index_used: bool
+    reduced_used: bool
     queries: int
 
 
@@ -51,6 +52,7 @@ def measure(
         build_s=round(method.build_s, 1),
         size_mb=round(method.size_mb, 1),
         index_used=method.index_used or (index is not None and f"using {index}" in plan),
+        reduced_used="on reduced_vectors" in plan,
         queries=len(times),
     )
     return row, plan

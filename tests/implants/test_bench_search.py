@@ -224,6 +224,8 @@ def test_command_measures_and_leaves_the_database_as_it_was(
         for name in ("search", "PostgreSQL exact", "numpy exact"):
             assert rows[name, kept]["recall_at_3"] == 1
             assert not rows[name, kept]["index_used"]
+    assert not any(row["reduced_used"] for row in rows.values()), "so few are compared in full"
+    assert rows["search", "none"]["build_s"] > rows["PostgreSQL index", "none"]["build_s"]
     by_index = rows["PostgreSQL index", "none"]
     assert by_index["index_used"]
     assert by_index["recall_at_3"] == 1
@@ -231,7 +233,7 @@ def test_command_measures_and_leaves_the_database_as_it_was(
     for row in rows.values():
         assert row.keys() == {
             *("method", "filter", "recall_at_3", "p50_ms", "p95_ms", "build_s", "size_mb"),
-            *("index_used", "queries"),
+            *("index_used", "reduced_used", "queries"),
         }
         assert 0 < row["p50_ms"] <= row["p95_ms"]
     assert rows["PostgreSQL exact", "none"]["size_mb"] == pytest.approx(1000 / 3 * 8192 / 1e6, 0.1)

@@ -133,7 +133,13 @@ def test_row_that_was_not_measured_is_neither_met_nor_missed() -> None:
 
 def found(**methods: dict[str, Any]) -> dict[str, Any]:
     """What `bench_search --json` says, by the method's name with _ for spaces."""
-    usual = {"filter": "none", "p50_ms": 1.0, "recall_at_3": 1.0, "index_used": True}
+    usual = {
+        "filter": "none",
+        "p50_ms": 1.0,
+        "recall_at_3": 1.0,
+        "index_used": True,
+        "reduced_used": False,
+    }
     rows = [usual | {"method": name.replace("_", " ")} | values for name, values in methods.items()]
     filtered = [row | {"filter": "manufacturer 1 %", "p95_ms": 0.1} for row in rows]
     return {"references": 100_000, "rows": [*filtered, *rows]}
@@ -167,7 +173,7 @@ def test_large_search_without_hnswlib_stands_beside_numpy() -> None:
 
 def test_large_search_that_looks_at_all_reduced_vectors_says_so_and_what_the_index_does() -> None:
     answer = found(
-        search={"p95_ms": 15.0, "index_used": False},
+        search={"p95_ms": 15.0, "index_used": False, "reduced_used": True},
         PostgreSQL_index={"p95_ms": 31.0, "recall_at_3": 0.998},
         numpy_exact={"p95_ms": 11.0},
     )
@@ -177,6 +183,11 @@ def test_large_search_that_looks_at_all_reduced_vectors_says_so_and_what_the_ind
     assert index.name == "search of 100,000 by the index p95, some spectrum"
     assert (index.measured, index.met, index.baseline) == (31.0, False, 11.0)
     assert (recall.measured, recall.met) == (0.998, True)
+
+
+def test_large_search_that_compares_all_says_so() -> None:
+    answer = found(search={"p95_ms": 15.0, "index_used": False}, numpy_exact={"p95_ms": 11.0})
+    assert next(of_large(answer, "")).note == "all compared in full"
 
 
 def spectrum_file(file: Path, version: str) -> Path:

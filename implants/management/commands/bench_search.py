@@ -19,7 +19,7 @@ from implants.benchmark.distribution import Distribution, TooFewVectors, fit, wi
 from implants.benchmark.measure import Row, measure
 from implants.benchmark.spectrum import Spectrum, SpectrumError, read_spectrum
 from implants.benchmark.workload import Workload, draw
-from implants.depth import QUICK_SECONDS, Measured
+from implants.depth import Measured, depth_of_reduced, is_quick
 from implants.depth import measure as measure_way
 from implants.leave_one_out import CatalogueVectors
 from implants.management.base import ExampleCommand, table
@@ -42,6 +42,14 @@ class _Index:
     way: Way
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What the product's search needs: how long vectors took to be reduced; the index, if built."""
+
+    reducing_s: float
+    index: _Index | None
+
+
 class Command(ExampleCommand):
     """Measures the product's own search on tables of its own; the catalogue is only read."""
 
@@ -60,8 +68,8 @@ three nearest implants."""
   manage.py bench_search --references 100000 --partitions 4
   manage.py bench_search --references 1000000 --exact
 
-On two cores 100,000 references take about a quarter of an hour and 2 GB of memory, a million some
-hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes.
+On two cores 100,000 references take some minutes and 2 GB of memory, a quarter of an hour with
+--index; a million some hours, 12 GB of memory and 10 GB of disk, nearly all of it for indexes.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -144,43 +152,42 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
                 scratch.fill_vectors(encoders[1], other)
                 del other
             scratch.tidy()
-            built = None if options["exact"] else self._prepared(encoders, index, options)
-            rows = list(self._rows(workload, encoder.pk, built, options))
-            if built is not None and options["partitions"]:
-                rows += self._of_partitions(workload, encoder.pk, built, options)
+            made = None if options["exact"] else self._prepared(encoders, index, options)
+            rows = list(self._rows(workload, encoder.pk, made, options))
+            if made and made.index and options["partitions"]:
+                rows += self._of_partitions(workload, encoder.pk, made.index, options)
             return rows
 
     def _prepared(
         self, encoders: list[Encoder], index: scratch.Index, options: dict[str, Any]
-    ) -> _Index | None:
+    ) -> _Prepared:
         """Have vectors searched as the worker would; the index, if that or somebody asks it."""
+        start = time.perf_counter()
         for each in encoders:
             self._say(f"reducing the vectors of {each.name}")
             # Nobody writes vectors here afterwards: the trigger's function is the catalogue's.
             if not reduction.reduce_vectors(each.pk, CatalogueVectors.load(each.pk)):
                 raise CommandError("The vectors could not be reduced: something else writes here.")
+        reducing = time.perf_counter() - start
         scratch.tidy()
         encoder_id, count = encoders[0].pk, options["references"]
-        reduced = self._measured(encoder_id, Where.REDUCED)
-        is_quick = reduced is not None and reduced.seconds <= QUICK_SECONDS
-        built = found = None
-        if not is_quick or options["index"] or options["partitions"]:
+        reduced, found = self._measured(encoder_id, Where.REDUCED), None
+        built = None
+        if not is_quick(reduced) or options["index"] or options["partitions"]:
             seconds = scratch.build(index)
             scratch.tidy()
             found = self._measured(encoder_id, Where.INDEX)
             way = found.way if found else Way(Where.INDEX, DEEPEST_SEARCH)
             built = _Index(index.name, seconds, way)
-        if not is_quick and reduced and found and found.seconds < reduced.seconds:
-            reduced = None
-        if not reduction.keep_depth(encoder_id, reduced.way.depth if reduced else None, count):
+        if not reduction.keep_depth(encoder_id, depth_of_reduced(reduced, found), count):
             raise CommandError("Not all vectors were reduced.")
-        return built
+        return _Prepared(reducing, built)
 
     def _rows(
         self,
         workload: Workload,
         encoder_id: int,
-        index: _Index | None,
+        made: _Prepared | None,
         options: dict[str, Any],
     ) -> Iterator[Row]:
         self._say("comparing all vectors in numpy: the right answers")
@@ -190,8 +197,8 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             methods.label(True): workload.kept_implants()[kept.truth()],
         }
         exact = _exact(workload, encoder_id)
-        others = [] if options["exact"] else self._others(workload, encoder_id, index)
-        name = index.name if index else None
+        others = [] if made is None else self._others(workload, encoder_id, made)
+        name = made.index.name if made and made.index else None
         for method in chain(exact, others):
             row, plan = measure(method, workload.queries, truths[method.filter], name)
             if options["plans"] and plan:
@@ -199,15 +206,16 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             yield row
 
     def _others(
-        self, workload: Workload, encoder_id: int, index: _Index | None
+        self, workload: Workload, encoder_id: int, made: _Prepared
     ) -> Iterator[methods.Method]:
         """The product's own search, PostgreSQL's index by itself, and hnswlib."""
-        size_mb = sum(map(scratch.size_mb, scratch.SEARCHED))
+        index, size_mb = made.index, sum(map(scratch.size_mb, scratch.SEARCHED))
         seconds, index_mb = (index.seconds, scratch.size_mb(index.name)) if index else (0.0, 0.0)
         for filtered in (False, True):
             yield methods.of_product(
-                "search", encoder_id, seconds, size_mb + index_mb, filtered=filtered
-            )
+                "search", encoder_id, made.reducing_s + seconds, size_mb + index_mb,
+                filtered=filtered,
+            )  # fmt: skip
         if index is not None:
             yield methods.of_way("PostgreSQL index", encoder_id, index.way, seconds, index_mb)
         try:
@@ -261,7 +269,8 @@ hours, 12 GB of memory and 10 GB of disk; nearly all of that time builds indexes
             )
             return
         source = f"{spectrum.films} films measured apart" if spectrum else "the catalogue's films"
-        built = "no" if options["exact"] else f"built with {scratch.BUILD_MEMORY} of memory"
+        has_index = any(row.index_used and row.method.startswith("PostgreSQL") for row in rows)
+        built = f"built with {scratch.BUILD_MEMORY} of memory" if has_index else "no"
         self.stdout.write(
             f"{options['references']:,} references, encoder {encoder.name}, exact up to "
             f"{settings.EXACT_SEARCH_LIMIT:,}; index: {built}; spectrum: of {source}"
