@@ -12,7 +12,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
-from PIL import Image
+from PIL import Image, ImageOps
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from implants import examination, radiograph
@@ -145,6 +145,21 @@ def test_copy_of_the_implants_own_film_is_a_warning(
     keep(implant, 1)
 
     assert send("examine", saved_again(film(1)), region=REGION).json()["state"] == "warn"
+
+
+@pytest.mark.parametrize("turn", [ImageOps.mirror, ImageOps.flip, ImageOps.invert])
+def test_copy_that_was_turned_around_is_a_warning(
+    send: Send, implant: Implant, encoder: Encoder, turn: Callable[[Image.Image], Image.Image]
+) -> None:
+    keep(implant, 1)
+    turned = turn(Image.open(io.BytesIO(film(1))).convert("L"))
+    buffer = io.BytesIO()
+    turned.save(buffer, "PNG")
+
+    answer = send("examine", buffer.getvalue(), region=REGION).json()
+
+    assert "Quase a mesma imagem" in answer["html"]
+    assert answer["state"] == "warn"
 
 
 def test_whole_film_is_never_ready_by_itself(
