@@ -14,13 +14,19 @@ FEATURES: Final = 1280
 
 
 _POOLING_POWER: Final = 3.0
+_VIEWS: Final = 4
 
 
 class PooledLite0(torch.nn.Module):
     """The network up to its last feature map, pooled: (n, 3, size, size) to (n, 1280).
 
-    Pooled by the generalised mean of power 3, between average and maximum: an implant covers a
-    small part of a film, and the plain average lets the rest of it speak loudest.
+    Four views of each film go through it: the film, its mirror image, and both upside down. An
+    implant points up in one jaw and down in the other, and the network, which learnt from
+    photographs, sees two different things there.
+
+    Pooled over all views together by the generalised mean of power 3, between average and maximum:
+    an implant covers a small part of a film, and the plain average lets the rest of it speak
+    loudest.
     """
 
     def __init__(self, size: int) -> None:
@@ -32,8 +38,10 @@ class PooledLite0(torch.nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Features before the classifier; dropout and labels are left out."""
-        features = self.network.extract_features(image).clamp(min=1e-6)
-        return features.pow(_POOLING_POWER).mean(dim=(2, 3)).pow(1 / _POOLING_POWER)
+        views = torch.cat([image, image.flip(3), image.flip(2), image.flip((2, 3))])
+        features = self.network.extract_features(views).clamp(min=1e-6)
+        pooled = features.pow(_POOLING_POWER).mean(dim=(2, 3)).reshape(_VIEWS, -1, FEATURES)
+        return pooled.mean(dim=0).pow(1 / _POOLING_POWER)
 
 
 def source() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from implants.encoders.export.writing import Draft, Exported, Int8, write_bundle
 from implants.encoders.preprocessing import prepare
 
 NAME: Final = "efficientnet-lite0-raiox"
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 SIZE: Final = 288
 POWER: Final = 0.5
@@ -75,6 +75,7 @@ def _description(samples: int) -> dict[str, Any]:
     return {
         "name": NAME,
         "version": VERSION,
+        "batch": 1,  # it is four views: more at once are no quicker and take 100 MB for each film
         "licence": "Apache-2.0",
         "source": backbone.source(),
         "projection": {

@@ -131,7 +131,7 @@ def test_a_bundle_with_other_content_is_refused_until_it_is_activated(
     row(folder)
     active()
     description = folder / "encoder.json"
-    description.write_text(description.read_text().replace('"version": "1"', '"version": "2"'))
+    description.write_text(description.read_text().replace('"version": "', '"version": "0'))
     clock.now += 3
     with pytest.raises(EncoderUnavailable, match="activate_encoder"):
         active()

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,15 @@ def test_encode_different_films_differ(session: EncoderSession) -> None:
     vectors = session.encode_batch([(rendered_image(system), None) for system in range(4)])
     similarities = vectors @ vectors.T
     assert similarities[~np.eye(4, dtype=bool)].max() < 0.95
+
+
+@pytest.mark.parametrize("turned", [ImageOps.mirror, ImageOps.flip, lambda i: i.rotate(180)])
+def test_an_implant_is_the_same_in_either_jaw_and_on_either_side(
+    session: EncoderSession, turned: Callable[[Image.Image], Image.Image]
+) -> None:
+    for system in range(3):
+        film = rendered_image(system)
+        assert session.encode(turned(film)) @ session.encode(film) > 0.97
 
 
 def test_encode_batch_agrees_with_one_by_one(session: EncoderSession) -> None:
