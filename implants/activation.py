@@ -97,14 +97,14 @@ def _switch(encoder: Encoder, *, complete: bool) -> Activation:
     # waits for this one, and finds then that another encoder answers (`embed_for_search`).
     either = Encoder.objects.filter(Q(is_active=True) | Q(pk=encoder.pk))
     list(either.select_for_update().order_by("pk"))
-    if complete and (missing := _found_only_now(encoder)):
+    if complete and (missing := found_only_now(encoder)):
         raise IncompleteError(encoder, missing)
     Encoder.objects.filter(is_active=True).exclude(pk=encoder.pk).update(is_active=False)
     Encoder.objects.filter(pk=encoder.pk).update(is_active=True)
     encoder.is_active = True
-    _drop_overwritten(encoder)
     waiting = list(without_vector(encoder.pk).values_list("pk", flat=True))
-    defer_embedding(waiting)
+    # Patients' films come first: of a large catalogue these are thousands.
+    defer_embedding(waiting, priority=-1)
     catalogue_changed()
     return Activation(encoder, len(waiting))
 
@@ -114,12 +114,15 @@ def activate_bundled_if_none() -> Activation | None:
 
     None: the active encoder stays as it is.
     """
-    current = Encoder.objects.filter(is_active=True).first()
-    if current is None:
+    if bundled_has_changed() or not Encoder.objects.filter(is_active=True).exists():
         return activate(BUNDLED)
-    if current.path != _stored_path(BUNDLED) or current.version == version_of(load_bundle(BUNDLED)):
-        return None
-    return activate(BUNDLED)
+    return None
+
+
+def bundled_has_changed() -> bool:
+    """Whether the bundled encoder is the active one, but that of another release."""
+    current = Encoder.objects.filter(is_active=True, path=_stored_path(BUNDLED)).first()
+    return current is not None and current.version != version_of(load_bundle(BUNDLED))
 
 
 def _try_out(bundle: EncoderBundle) -> None:
@@ -131,29 +134,28 @@ def _try_out(bundle: EncoderBundle) -> None:
         raise EncoderUnavailable(f"The encoder “{bundle.name}” gives no vectors.") from error
 
 
-def _found_only_now(encoder: Encoder) -> int:
+def found_only_now(encoder: Encoder) -> int:
     """How many references the active encoder has a vector of, and this one has not."""
     found = ReferenceVector.objects.filter(encoder__is_active=True).values("reference")
     return without_vector(encoder.pk).filter(pk__in=found).count()
 
 
-def _drop_overwritten(encoder: Encoder) -> None:
-    """Vectors of what lay in its folder before: nothing can be compared with them any more."""
-    before = Encoder.objects.filter(path=encoder.path).exclude(pk=encoder.pk)
-    ReferenceVector.objects.filter(encoder__in=before).delete()
-
-
 def _row_of(bundle: EncoderBundle) -> Encoder:
-    """The row of this bundle. Another content under a known name is another encoder."""
+    """The row of this bundle. Another content under a known name is another encoder.
+
+    What comes back after another content, as the code of a release before does, has its row, its
+    vectors and its calibration again: the version tells the content.
+    """
     version, path = version_of(bundle), _stored_path(bundle.path)
-    known = Encoder.objects.select_for_update().filter(name=bundle.name).first()
-    if known is not None and known.version != version:
-        _rename(known)
-        known = None
+    rows = Encoder.objects.select_for_update()
+    holder = rows.filter(name=bundle.name).first()
+    known = rows.filter(version=version).order_by("-pk").first()
+    if holder is not None and holder != known:
+        _rename(holder)
     if known is None:
         return Encoder.objects.create(name=bundle.name, path=path, version=version)
-    known.path = path
-    known.save(update_fields=["path"])
+    known.name, known.path = bundle.name, path
+    known.save(update_fields=["name", "path"])
     return known
 
 

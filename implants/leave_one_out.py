@@ -2,7 +2,8 @@
 
 A reference never meets its own film: one film may document two implants, and would be its own
 nearest neighbour. Two pictures of an implant that are nearly equal are one film, saved twice. Those
-that were turned or cut are two films here, and make the encoder look better than it is.
+that were cut, and some that were turned, are two films here, and make the encoder look better than
+it is.
 """
 
 from collections.abc import Iterator

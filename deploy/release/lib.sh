@@ -58,12 +58,15 @@ link() {
 }
 
 # run RELEASE: this is the code from now on; 1 if it is not healthy. Requests wait in the socket while the web process
-# is replaced. Each step says itself what follows: inside an "if", bash would go on after a failure.
+# is replaced. Where the bundled encoder answers it is the release's own: that of another one is refused, so workers stop
+# before and cases wait. Each step says itself what follows: inside an "if", bash would go on after a failure.
 run() {
     local before unit
     before=$(release_of current)
     as_service cp "$1/staticfiles.json" "$MANIFEST" && link current "$1" || return 1
     if [ -n "$before" ] && [ "$before" != "$1" ]; then link previous "$before"; fi
+    for unit in $(workers); do systemctl stop "$unit" 9>&- || say "$unit did not stop" >&2; done
+    manage "$1" activate_encoder --bundled --if-none || return 1
     for unit in raiox-web.service $(workers); do
         systemctl restart "$unit" 9>&- || say "$unit did not start" >&2
     done

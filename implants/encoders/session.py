@@ -40,6 +40,8 @@ class EncoderSession:
     def __init__(self, bundle: EncoderBundle, threads: int = DEFAULT_THREADS) -> None:
         self.bundle = bundle
         self.threads = threads
+        # More at once than there are cores for are no quicker, and each takes 60 MB.
+        self._runs = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // threads))
         self._lock = threading.Lock()
         self._graph: onnxruntime.InferenceSession | None = None
         self._process = 0
@@ -76,8 +78,15 @@ class EncoderSession:
         """The graph's answer, in runs of as many images as the bundle allows."""
         graph, at_once = self._loaded(), self.bundle.batch or len(tensors)
         runs = range(0, len(tensors), at_once)
-        found = [graph.run([OUTPUT], {INPUT: tensors[i : i + at_once]})[0] for i in runs]
+        found = [self._answer(graph, tensors[i : i + at_once]) for i in runs]
         return np.concatenate(found, dtype=np.float32)
+
+    def _answer(
+        self, graph: "onnxruntime.InferenceSession", tensors: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        with self._runs:
+            answer: NDArray[np.float32] = graph.run([OUTPUT], {INPUT: tensors})[0]
+        return answer
 
     def _loaded(self) -> "onnxruntime.InferenceSession":
         with self._lock:

@@ -221,6 +221,13 @@ class ReleaseMachine:
         """The service's database."""
         return psycopg.connect(**database_server.place(), dbname=self.database, autocommit=True)
 
+    def encoder(self) -> tuple[int, str]:
+        """The id and the version of the encoder that is active."""
+        with self.connect() as server:
+            found = server.execute("SELECT id, version FROM encoders WHERE is_active").fetchone()
+        assert found is not None
+        return found[0], found[1]
+
     def migrations(self) -> list[str]:
         """The names of the applied migrations of the webhooks' application."""
         query = "SELECT name FROM django_migrations WHERE app = 'webhooks' ORDER BY name"

@@ -216,6 +216,44 @@ def test_production_runs_main_and_a_machine_of_neither_runs_nothing(
     assert "neither production nor stage" in told["local"]
 
 
+def test_another_bundled_encoder_answers_from_the_switch_on(
+    machine: ReleaseMachine, first: str
+) -> None:
+    """And that of the release before after a return, whether by rollback or by itself."""
+    name = "implants/encoders/bundled/encoder.json"
+    other = {name: Path(name).read_text().replace('"version": "', '"version": "0')}
+    before = machine.encoder()
+    commit = machine.commit(other, since=first)
+
+    done = machine.run("release.sh", commit)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is ready to answer" in done.stdout
+    assert machine.answering() == commit
+    assert machine.encoder()[1].startswith("0")
+
+    assert machine.run("rollback.sh").returncode == 0
+    assert (machine.answering(), machine.encoder()) == (first, before)
+
+    unhealthy = machine.commit({**other, "raiox/wsgi.py": "raise RuntimeError"}, since=first)
+    assert "was not healthy" in refused(machine.run("release.sh", unhealthy))
+    assert (machine.answering(), machine.encoder()) == (first, before)
+
+
+def test_workers_stand_still_while_the_encoder_changes(machine: ReleaseMachine, first: str) -> None:
+    """One of the release before would find its encoder replaced, and leave cases without answer."""
+    commit = machine.commit({"requirements/base.txt": "the next"}, since=first)
+    log = machine.root / "run/systemctl"
+    log.unlink()
+    assert machine.run("release.sh", commit).returncode == 0
+    asked = [line for line in log.read_text().splitlines() if not line.startswith("is-active")]
+    assert asked == [
+        "stop raiox-worker@1.service",
+        "restart raiox-web.service",
+        "restart raiox-worker@1.service",
+    ]
+
+
 def test_rolling_back_and_forward(machine: ReleaseMachine, first: str) -> None:
     """Of a release whose installation broke off once, past five others."""
     commit = machine.commit({"raiox/static/raiox/changed.css": "body {}"}, since=first)

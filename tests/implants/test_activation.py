@@ -78,7 +78,7 @@ def test_bundle_with_other_content_is_another_encoder(tiny_bundle: Path) -> None
 
     assert done.encoder.pk != before.pk
     assert done.encoder.name == "tiny"
-    assert not ReferenceVector.objects.filter(pk=vector.pk).exists()
+    assert ReferenceVector.objects.filter(pk=vector.pk).exists(), "it may come back"
     assert jobs() == [vector.reference_id]
     before.refresh_from_db()
     assert not before.is_active
@@ -93,13 +93,15 @@ def test_bundle_that_was_moved_is_the_same_encoder(tiny_bundle: Path, tmp_path: 
     assert active().session.bundle.path == moved
 
 
-def test_bundle_that_goes_back_and_forth_gets_a_row_each_time(tiny_bundle: Path) -> None:
+def test_bundle_that_goes_back_and_forth_has_its_row_again(tiny_bundle: Path) -> None:
+    rows = []
     for version in ("1", "2", "1", "2"):
         describe(tiny_bundle, name="tiny", version=version)
-        activate(tiny_bundle)
+        rows.append(activate(tiny_bundle).encoder)
+        assert Encoder.objects.get(is_active=True).name == "tiny"
 
-    assert Encoder.objects.count() == 4
-    assert Encoder.objects.get(is_active=True).name == "tiny"
+    assert [row.pk for row in rows] == [rows[0].pk, rows[1].pk] * 2
+    assert Encoder.objects.count() == 2
 
 
 def test_bundled_encoder_becomes_active_only_where_none_is(bundled: Path, tmp_path: Path) -> None:
