@@ -19,7 +19,7 @@ from implants.search import Candidate, search
 from implants.vectors import vector_of
 
 _THE_SAME: Final = 1 - 1e-4
-"""A similarity that nothing exceeds: the film is a reference itself."""
+"""A similarity that nothing exceeds: the film is a reference itself, or one turned around."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """What a film looks like before it becomes a reference of an implant, so that a wrong name shows.
 
 The nearest references are found by vector. Whether one of them is the same picture again, saved
-anew or brightened, is told by the pixels: how similar copies are differs from encoder to encoder.
+anew, brightened or turned around, is told by the pixels: how similar copies are differs from
+encoder to encoder.
 """
 
 from collections.abc import Iterable
@@ -23,8 +24,8 @@ from implants.radiograph import Radiograph, RadiographError, reopen_copy
 
 COPY_CORRELATION: Final = 0.97
 """Copies saved again, smaller, brighter or inverted: 0.98 at least; of 48 periapical films and 43
-rendered ones no two exceed 0.80, each also mirrored and upside down. A copy that was cut is not
-told from another film."""
+rendered ones no two exceed 0.80, each also mirrored and upside down. A copy that was cut, or turned
+by a quarter, is not told from another film."""
 
 _SIDE: Final = 64
 

@@ -36,7 +36,7 @@ class EncoderBundle:
     preprocessing: Preprocessing
     onnx_sha256: str
     batch: int | None = None
-    """The most images that the graph takes at once; None: any number."""
+    """The most images that the graph is given at once; None: any number."""
 
     @property
     def onnx_path(self) -> Path:

@@ -75,7 +75,7 @@ def _description(samples: int) -> dict[str, Any]:
     return {
         "name": NAME,
         "version": VERSION,
-        "batch": 1,  # it is four views: more at once are no quicker and take 100 MB for each film
+        "batch": 1,  # it is four views: more at once are no quicker, and each takes 60 MB more
         "licence": "Apache-2.0",
         "source": backbone.source(),
         "projection": {

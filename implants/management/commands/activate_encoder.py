@@ -31,7 +31,8 @@ class Command(ExampleCommand):
   manage.py activate_encoder /srv/encoders/my-encoder
 
 Vectors that it lacks are made first, and the encoder before it answers until then; “manage.py
-reembed” does that beforehand. After an interruption, run the same command again.
+reembed” does that beforehand. With --if-none nothing is waited for: release.sh has made the vectors
+before. After an interruption, run the same command again.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
