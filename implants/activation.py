@@ -103,8 +103,7 @@ def _switch(encoder: Encoder, *, complete: bool) -> Activation:
     Encoder.objects.filter(pk=encoder.pk).update(is_active=True)
     encoder.is_active = True
     waiting = list(without_vector(encoder.pk).values_list("pk", flat=True))
-    # Patients' films come first: of a large catalogue these are thousands.
-    defer_embedding(waiting, priority=-1)
+    defer_embedding(waiting)
     catalogue_changed()
     return Activation(encoder, len(waiting))
 
@@ -147,9 +146,10 @@ def _row_of(bundle: EncoderBundle) -> Encoder:
     vectors and its calibration again: the version tells the content.
     """
     version, path = version_of(bundle), _stored_path(bundle.path)
-    rows = Encoder.objects.select_for_update()
-    holder = rows.filter(name=bundle.name).first()
-    known = rows.filter(version=version).order_by("-pk").first()
+    either = Encoder.objects.filter(Q(name=bundle.name) | Q(version=version))
+    rows = list(either.select_for_update().order_by("is_active", "pk"))
+    holder = next((row for row in rows if row.name == bundle.name), None)
+    known = next((row for row in reversed(rows) if row.version == version), None)
     if holder is not None and holder != known:
         _rename(holder)
     if known is None:

@@ -198,16 +198,13 @@ def forget_vectors(reference: ReferenceImage) -> None:
     catalogue_changed()
 
 
-def defer_embedding(reference_ids: Iterable[int], *, priority: int = 0) -> None:
-    """Ask for vectors by the active encoder; the jobs commit with the caller's transaction.
-
-    Of a lower `priority` than 0 they wait until nothing else does.
-    """
+def defer_embedding(reference_ids: Iterable[int]) -> None:
+    """Ask for vectors by the active encoder; the jobs commit with the caller's transaction."""
     jobs: list[dict[str, JSONValue]] = [
         {"reference_id": pk, "correlation_id": correlation.current()} for pk in reference_ids
     ]
     if jobs:
-        job("implants.embed_reference", priority=priority).batch_defer(*jobs)
+        job("implants.embed_reference").batch_defer(*jobs)
 
 
 def catalogue_changed() -> None:

@@ -61,16 +61,25 @@ link() {
 # is replaced. Where the bundled encoder answers it is the release's own: that of another one is refused, so workers stop
 # before and cases wait. Each step says itself what follows: inside an "if", bash would go on after a failure.
 run() {
-    local before unit
+    local before encoder=known units
     before=$(release_of current)
     as_service cp "$1/staticfiles.json" "$MANIFEST" && link current "$1" || return 1
     if [ -n "$before" ] && [ "$before" != "$1" ]; then link previous "$before"; fi
-    for unit in $(workers); do systemctl stop "$unit" 9>&- || say "$unit did not stop" >&2; done
-    manage "$1" activate_encoder --bundled --if-none || return 1
+    # Nobody else would start what was stopped here, should this script end between.
+    trap restart EXIT
+    mapfile -t units < <(workers)
+    [ ${#units[@]} = 0 ] || systemctl stop "${units[@]}" 9>&- || say "the workers did not stop" >&2
+    manage "$1" activate_encoder --bundled --if-none || encoder=unknown
+    trap - EXIT
+    restart
+    [ "$encoder" = known ] && is_healthy "$1"
+}
+
+restart() {
+    local unit
     for unit in raiox-web.service $(workers); do
         systemctl restart "$unit" 9>&- || say "$unit did not start" >&2
     done
-    is_healthy "$1"
 }
 
 # The workers that start with this machine.

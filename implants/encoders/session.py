@@ -41,7 +41,8 @@ class EncoderSession:
         self.bundle = bundle
         self.threads = threads
         # More at once than there are cores for are no quicker, and each takes 60 MB.
-        self._runs = threading.BoundedSemaphore(max(1, (os.cpu_count() or 1) // threads))
+        at_once = (os.cpu_count() or 1) // max(1, threads)
+        self._runs = threading.BoundedSemaphore(max(1, at_once))
         self._lock = threading.Lock()
         self._graph: onnxruntime.InferenceSession | None = None
         self._process = 0

@@ -52,6 +52,7 @@ while [[ $1 == --* ]]; do
     shift
 done
 set -a; . "$RAIOX_ROOT/etc/raiox/raiox.env"; set +a
+echo "manage ${*:3}" >> "$RAIOX_ROOT/run/systemctl"
 PYTHONUNBUFFERED=1 exec "$@"
 """
 SYSTEMCTL = """#!/bin/bash

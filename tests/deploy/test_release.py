@@ -240,6 +240,19 @@ def test_another_bundled_encoder_answers_from_the_switch_on(
     assert (machine.answering(), machine.encoder()) == (first, before)
 
 
+def test_a_bundled_encoder_that_does_not_load_switches_nothing(
+    machine: ReleaseMachine, first: str
+) -> None:
+    name = "implants/encoders/bundled/encoder.json"
+    broken = Path(name).read_text().replace('"sha256": "', '"sha256": "0')
+    before = machine.encoder()
+    done = machine.run("release.sh", machine.commit({name: broken}, since=first))
+    assert done.returncode == 1
+    assert "does not match its encoder.json" in done.stdout + done.stderr
+    assert (machine.answering(), machine.link("current")) == (first, first)
+    assert machine.encoder() == before
+
+
 def test_workers_stand_still_while_the_encoder_changes(machine: ReleaseMachine, first: str) -> None:
     """One of the release before would find its encoder replaced, and leave cases without answer."""
     commit = machine.commit({"requirements/base.txt": "the next"}, since=first)
@@ -247,8 +260,11 @@ def test_workers_stand_still_while_the_encoder_changes(machine: ReleaseMachine, 
     log.unlink()
     assert machine.run("release.sh", commit).returncode == 0
     asked = [line for line in log.read_text().splitlines() if not line.startswith("is-active")]
-    assert asked == [
+    assert asked[-6:] == [
+        "manage prepare",
+        "manage reembed --bundled",
         "stop raiox-worker@1.service",
+        "manage activate_encoder --bundled --if-none",
         "restart raiox-web.service",
         "restart raiox-worker@1.service",
     ]

@@ -136,14 +136,3 @@ def test_a_reference_that_would_get_lost_stops_the_release(
 
     forget_vectors(catalogue[1])
     assert "is ready" in run("reembed", "--bundled")
-
-
-def test_patients_films_come_before_the_vectors_of_another_encoder(
-    catalogue: list[ReferenceImage], release: Release
-) -> None:
-    release("2")
-    run("activate_encoder", "--bundled", "--now")
-
-    waiting = ProcrastinateJob.objects.filter(task_name="implants.embed_reference")
-    assert {job.priority for job in waiting} == {-1}
-    assert waiting.count() == 3

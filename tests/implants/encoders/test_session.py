@@ -143,7 +143,7 @@ def test_as_many_films_are_encoded_at_once_as_there_are_cores_for(
         with lock:
             running[0] += 1
             seen[0] = max(seen[0], running[0])
-        time.sleep(0.05)
+        time.sleep(0.2)
         with lock:
             running[0] -= 1
         return [np.ones((1, 512), dtype=np.float32)]
