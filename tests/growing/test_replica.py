@@ -194,9 +194,12 @@ def test_search_goes_on_without_the_replica_and_comes_back_to_it(
     encoder: Encoder, counted: Any, standby: Standby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     implant = added(unit_vector(2), encoder)
-    wait_for(lambda: replica.standing().reason is None, 20)
     replica.wake()
-    assert found(unit_vector(2), encoder) == [implant]
+    # On a busy machine it is behind for a moment, and the primary answers.
+    wait_for(
+        lambda: found(unit_vector(2), encoder) == [implant] and counted().get(("replica", "")), 20
+    )
+    before = counted()
     standby.stop()
     try:
         # The connection that is open breaks; then there is nobody to connect to.
@@ -208,7 +211,7 @@ def test_search_goes_on_without_the_replica_and_comes_back_to_it(
         assert Client().get("/health").status_code == 503  # the bundle of this test's encoder
     finally:
         standby.start()
-    assert counted() == {("replica", ""): 1, ("primary", "unreachable"): 3}
+    assert counted() == before | {("primary", "unreachable"): 3}
 
     monkeypatch.setattr(replica, "REST_SECONDS", 0.0)
     replica.wake()
