@@ -5,8 +5,8 @@
 # /etc/raiox/raiox.env). Installs it beside the running release, backs the database up before migrations and refuses
 # those that would stop or break what runs, switches, and asks for its health; when that is bad, the code of before
 # comes back. Where the bundled encoder answers and this commit has another one, the catalogue gets its vectors before
-# the switch: a minute or two for 1,000 references. Ends with 0 when the commit runs, with 1 and the reason when not.
-# --accept: somebody has read what check_migrations says of that one. --bundled-encoder: of a first installation,
+# the switch: one to three minutes for 1,000 references. Ends with 0 when the commit runs, with 1 and the reason when
+# not. --accept: somebody has read what check_migrations says of that one. --bundled-encoder: of a first installation,
 # whose encoder nobody has chosen yet.
 # Example: release.sh 0123456789abcdef0123456789abcdef01234567
 set -euo pipefail

@@ -96,6 +96,16 @@ def test_health_check_asks_ping(stack: Stack) -> None:
     assert asked(str(free_port())) != 0
 
 
+def test_compose_makes_the_vectors_before_it_switches_and_goes_on_after_no_failure() -> None:
+    *shell, script = COMPOSE["services"]["prepare"]["command"]
+    assert shell == ["sh", "-c"]
+    assert script.split(" && ") == [
+        "python manage.py prepare",
+        "python manage.py reembed --bundled",
+        "python manage.py activate_encoder --bundled --if-none",
+    ]
+
+
 def test_compose_names_only_what_it_declares() -> None:
     services = COMPOSE["services"]
     assert set(services) == {"database", "redis", "prepare", "web", "worker", "backup"}
