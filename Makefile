@@ -48,7 +48,7 @@ load: .venv/dev.stamp  ## 100 webhooks/s for 60 s on a service of its own (SECON
 	@$(PY) -m deploy.load $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) \
 		$(if $(filter http%,$(HOST)),--host $(HOST))
 
-bench: .venv/dev.stamp  ## Each target beside its baseline (FULL=1: 100,000 references too, some minutes more)
+bench: .venv/dev.stamp  ## Each target beside its baseline (FULL=1: 100,000 references too, 6 to 20 minutes more)
 	@$(PY) -c 'import hnswlib' 2>/dev/null || $(PY) $(PIP) install --quiet hnswlib==0.8.0 2>/dev/null || \
 		echo "hnswlib could not be built here (it needs a compiler): its row says numpy instead."
 	@$(PY) -m deploy.bench $(if $(FULL),--full)

@@ -20,7 +20,7 @@ from deploy.load.service import Service, running_service
 _PARTS = ("encode", "pending", "memory", "start", "search", "accept")
 _EXAMPLES = """examples:
   python -m deploy.bench                         # about five minutes
-  python -m deploy.bench --full                  # 100,000 references too, twice: some minutes more
+  python -m deploy.bench --full                  # 100,000 references too, twice: 6 to 20 minutes
   python -m deploy.bench --quick --parts encode,start --output /tmp/bench
 
 Nothing else should run on the machine meanwhile. The exit code is 0 when everything could be
@@ -103,7 +103,7 @@ def _measure_service(
     service.stop("worker")
     service.stop("web")
     if "search" in options.parts and options.full:
-        print("100,000 references, twice: some minutes", flush=True)
+        print("100,000 references, twice: 6 to 20 minutes", flush=True)
     small = 1_000 if quick else 10_000
     part("search", lambda: searching(service, small=small, full=options.full))
 

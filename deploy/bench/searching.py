@@ -22,7 +22,7 @@ SPECTRUM = ROOT / "var/spectrum.json"
 def searching(
     service: Service, *, small: int = _SMALL, full: bool, spectrum: Path = SPECTRUM
 ) -> Iterator[Row]:
-    """Rows of both sizes; the large one takes some minutes.
+    """Rows of both sizes; the large one takes 6 to 20 minutes, by the index if that is built.
 
     It is measured once more for vectors with the real films' `spectrum`, where there is one.
     """
