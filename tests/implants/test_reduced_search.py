@@ -84,9 +84,27 @@ def test_search_looks_at_all_reduced_vectors_and_compares_the_nearest_in_full(
         (compared,) = re.findall(r"Index Scan using \S+ on reference_vectors f.*loops=(\d+)", plan)
         assert 100 <= int(compared) <= 200
         assert "Seq Scan on reference_vectors" not in plan
-        assert "Workers" not in plan
+        assert re.search(
+            r"Index (Only )?Scan using reduced_vectors_sample on reduced_vectors s", plan
+        )
     exact = [search(one, encoder_id=large.pk, exact_limit=10**6) for one in asked]
     assert [each[0] for each in found] == [each[0] for each in exact]
+
+
+def test_one_process_helps_to_look_at_a_large_catalogue(large: Encoder) -> None:
+    asked = questions(large)[:5]
+    alone = [search(one, encoder_id=large.pk) for one in asked]
+    with connection.cursor() as cursor:  # as if these were 100,000
+        cursor.execute("SET LOCAL min_parallel_table_scan_size = 0")
+        cursor.execute("SET LOCAL parallel_setup_cost = 0")
+        cursor.execute("SET LOCAL parallel_tuple_cost = 0")
+
+    with looked_at() as plans:
+        helped = [search(one, encoder_id=large.pk) for one in asked]
+
+    assert re.findall(r"Workers Planned: (\d+)", plans[0]) == ["1"]
+    assert "Parallel Seq Scan on reduced_vectors v" in plans[0]
+    assert helped == alone
 
 
 @pytest.mark.parametrize(("bound", "statements"), [("-0.9", 2), ("infinity", 1)])
