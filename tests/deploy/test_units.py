@@ -89,6 +89,17 @@ def test_a_job_that_fails_tells_somebody(timer: str) -> None:
     assert "OnFailure=raiox-alert@%n.service" in service
 
 
+def test_web_goes_before_what_can_wait_for_a_processor() -> None:
+    weights = {
+        name: re.findall(r"^(?:CPUWeight|Nice)=.*$", (SYSTEMD / name).read_text(), re.MULTILINE)
+        for name in UNITS
+        if name.endswith(".service")
+    }
+    assert weights.pop("raiox-web.service") == weights.pop("raiox-alert@.service") == []
+    # Linux shares processors among services: Nice= counts within one only.
+    assert set(map(tuple, weights.values())) == {("CPUWeight=10",)}
+
+
 # Secrets as files
 
 

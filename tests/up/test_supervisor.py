@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,21 @@ def test_child_that_keeps_failing_is_started_less_and_less_often(
         "web ended with code 1; starting it again in 2 s.",
         "web: no such setting",
     ]
+
+
+def test_child_gives_way_to_other_sessions_too(
+    supervisor: Supervisor, program: ProgramMaker, notes: Notes
+) -> None:
+    supervisor.start(replace(program("worker", FOREVER), niceness=7))
+    supervisor.start(program("web", FOREVER))
+    look_after(supervisor, lambda: len(notes()) == 2)
+    own = {
+        os.getpriority(os.PRIO_PROCESS, int(pid)): Path(f"/proc/{pid}/autogroup") for pid in notes()
+    }
+    assert sorted(own) == [0, 7]
+    if not own[7].exists():
+        pytest.skip("this kernel shares processors among processes")
+    assert [own[n].read_text().split()[1:] for n in (0, 7)] == [["nice", "0"], ["nice", "7"]]
 
 
 def test_rest_of_a_dead_childs_group_is_ended(
