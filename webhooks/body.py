@@ -5,11 +5,10 @@ import math
 import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 from django.http import HttpRequest
-from multipart import MultipartError, MultipartParser, MultipartPart, parse_options_header
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from webhooks.models import InboundEvent
 
@@ -69,24 +68,26 @@ def parse_body(content_type: str, body: bytes) -> Body:
 def _multipart(body: bytes, boundary: str) -> dict[str, str]:
     if not boundary:
         raise MalformedBody("no boundary")
-    parser = MultipartParser(
-        BytesIO(body),
-        boundary,
-        len(body),
-        part_limit=_MAX_PARTS,
-        memory_limit=len(body) + 1,
-        spool_limit=len(body) + 1,
-    )
+    parts: dict[str, str] = {}
     try:
-        return {part.name: _decoded(part) for part in parser if not part.filename}
+        # MultipartParser would make a file of each part; here a part is one piece of `body`.
+        with PushMultipartParser(boundary, len(body), max_segment_count=_MAX_PARTS) as parser:
+            for event in parser.parse(body):
+                if isinstance(event, MultipartSegment):
+                    part, value = event, b""
+                elif event is not None:
+                    value += event
+                elif not part.filename:
+                    parts[part.name] = _decoded(value, part.charset or "utf-8")
     except (MultipartError, UnicodeDecodeError) as error:
         raise MalformedBody("broken multipart") from error
+    return parts
 
 
-def _decoded(part: MultipartPart) -> str:
-    if part.charset.lower() not in _CHARSETS:
+def _decoded(value: bytes, charset: str) -> str:
+    if charset.lower() not in _CHARSETS:
         raise MalformedBody("unknown charset")
-    return str(part.value)
+    return value.decode(charset)
 
 
 def _urlencoded(body: bytes) -> dict[str, str]:
