@@ -1,8 +1,11 @@
 """The columns of the reviewers' queue."""
 
-from typing import Any
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, Final
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.template.defaultfilters import floatformat
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -23,10 +26,19 @@ from implants.doubt import Concern, Confidence
 # The list gives each case more than the model has, see cases.admin.changelist.
 Row = Any
 _BADGE = '<span class="rx-badge {}">{}</span>'
+_CHECKBOX: Final = (
+    '<input type="checkbox" name="{}" value="{}" class="action-select" aria-label="{}">'
+)
+_CHECKBOX_LABEL: Final = "Select this object for an action - {}"
 
 
 class Columns:
     """What each column shows of a case; none of them asks the database."""
+
+    def action_checkbox(self, case: Case) -> SafeString:
+        """As Django's, in its words; it renders two templates for each row."""
+        label = format_html(gettext(_CHECKBOX_LABEL), str(case))
+        return format_html(_CHECKBOX, ACTION_CHECKBOX_NAME, case.pk, label)
 
     @admin.display(description=_("radiograph"))
     def film(self, case: Case) -> SafeString:
@@ -95,25 +107,28 @@ def _said(word: Confidence) -> str:
     return gettext("Confidence: %(word)s") % {"word": word.label}
 
 
-def _marks(case: Row) -> list[tuple[str, str | Promise]]:
-    concerns = {code for codes in concerns_by_image(case.shortlists).values() for code in codes}
-    refused = any(image.state == CaseImage.State.REFUSED for image in case.images.all())
-    marks: list[tuple[bool, str, str | Promise]] = [
-        (case.holder is not None, "rx-held", _held(case)),
-        (bool(case.problem), "rx-bad", case.get_problem_display()),
-        (refused, "rx-warn", _("refused image")),
-        *((concern in concerns, "rx-warn", concern.label) for concern in Concern),
-        (case.is_undelivered, "rx-bad", _("answer not delivered")),
-        (case.changed_after_decision, "rx-warn", _("changed after the decision")),
-        (case.is_postponed, "", _("put off")),
-        (case.state != Case.State.PENDING, f"rx-state-{case.state}", case.get_state_display()),
-        (case.is_direct, "", _("direct")),
-    ]
-    return [(css, text) for applies, css, text in marks if applies]
+def _marks(case: Row) -> Iterator[tuple[str, str | Promise]]:
+    if case.holder is not None:
+        yield "rx-held", _held(case)
+    if case.problem:
+        yield "rx-bad", case.get_problem_display()
+    if any(image.state == CaseImage.State.REFUSED for image in case.images.all()):
+        yield "rx-warn", _("refused image")
+    if concerns := concerns_by_image(case.shortlists):
+        known = set(chain.from_iterable(concerns.values()))
+        yield from (("rx-warn", concern.label) for concern in Concern if concern in known)
+    if case.is_undelivered:
+        yield "rx-bad", _("answer not delivered")
+    if case.changed_after_decision:
+        yield "rx-warn", _("changed after the decision")
+    if case.is_postponed:
+        yield "", _("put off")
+    if case.state != Case.State.PENDING:
+        yield f"rx-state-{case.state}", case.get_state_display()
+    if case.is_direct:
+        yield "", _("direct")
 
 
 def _held(case: Row) -> str:
-    if case.holder is None:
-        return ""
     words = {"who": claims.name_of(case.holder), "when": claims.until_text(case)}
     return gettext("open: %(who)s until %(when)s") % words
