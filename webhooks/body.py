@@ -173,6 +173,8 @@ def _id(value: Any) -> str:
 def storable(value: Any) -> Any:
     """`value` without what PostgreSQL's jsonb refuses: NUL and lone surrogates."""
     if isinstance(value, str):
+        if value.isascii() and "\x00" not in value:  # nearly every one, and signatures are long
+            return value
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if isinstance(value, list):
         return [storable(item) for item in value]

@@ -29,7 +29,7 @@ def receive(body: Body, raw: bytes) -> InboundEvent:
         kind=body.kind,
         form_id=form_id or body.form_id,
         submission_id=body.submission_id or _direct_id(body, raw),
-        payload=_redacted(body.payload),
+        payload=_redacted(body.payload, (*settings.WEBHOOK_TOKENS, *settings.JF_SECRET)),
         correlation_id=correlation.current(),
         **_verdict(body, form_id),
     )
@@ -80,16 +80,16 @@ def _direct_id(body: Body, raw: bytes) -> str:
     return f"direct-{hashlib.sha256(raw).hexdigest()}" if body.kind == Kind.DIRECT else ""
 
 
-def _redacted(value: Any) -> Any:
+def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
     """`value` without our own secrets: Jotform echoes the webhook's address."""
     if isinstance(value, str):
-        for secret in (*settings.WEBHOOK_TOKENS, *settings.JF_SECRET):
+        for secret in secrets:
             value = value.replace(secret, "***")
         return value
     if isinstance(value, list):
-        return [_redacted(item) for item in value]
+        return [_redacted(item, secrets) for item in value]
     if isinstance(value, dict):
-        return {key: _redacted(item) for key, item in value.items()}
+        return {key: _redacted(item, secrets) for key, item in value.items()}
     return value
 
 
