@@ -60,17 +60,27 @@ def arrived_since(event_id: int) -> QuerySet[Case]:
 def next_waiting(case: Case, user: User) -> Case | None:
     """The case for `user` to open after this one: the next in the queue that no colleague has
     open, or the first of those at its end."""
+    return _next(case, _others(case, user))
+
+
+def neighbours(case: Case, user: User) -> tuple[Case | None, Case | None]:
+    """The way back and the way on: the one before it in the queue, or the queue's last at its
+    beginning; and `next_waiting`."""
     others = _others(case, user)
+    return _previous(case, others), _next(case, others)
+
+
+def _next(case: Case, others: QuerySet[Case]) -> Case | None:
     later = Q(created_at__gt=case.created_at) | Q(created_at=case.created_at, pk__gt=case.pk)
     return others.filter(later).first() or others.first()
 
 
-def previous_waiting(case: Case, user: User) -> Case | None:
-    """The way back: the one before it in the queue, or the queue's last at its beginning."""
-    others = _others(case, user).reverse()
+def _previous(case: Case, others: QuerySet[Case]) -> Case | None:
+    others = others.reverse()
     earlier = Q(created_at__lt=case.created_at) | Q(created_at=case.created_at, pk__lt=case.pk)
     return others.filter(earlier).first() or others.first()
 
 
 def _others(case: Case, user: User) -> QuerySet[Case]:
-    return waiting_cases().filter(is_free_for(user)).exclude(pk=case.pk)
+    """With their ids alone, which are all that links to them need."""
+    return waiting_cases().filter(is_free_for(user)).exclude(pk=case.pk).only("pk")

@@ -21,7 +21,7 @@ from cases.finding_search import SearchState, search_states
 from cases.forms import Desk, FindingForm
 from cases.impressions import as_seen_by
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
-from cases.waiting import next_waiting, previous_waiting, waiting_cases
+from cases.waiting import neighbours, waiting_cases
 from cases.worksheet import last_event_id
 from implants.look_alikes import Groups, look_alikes_of
 
@@ -82,6 +82,7 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
     ]
     images = _images(case.images.all())
     deliveries = list(case.deliveries.order_by("-pk"))
+    previous, following = neighbours(case, user)
     return {
         "case": case,
         "desk": desk,
@@ -97,8 +98,8 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
         "was_altered": was_altered(case),
         "answer": _answer(case, deliveries),
         **_shown_answer(case, desk),
-        "next_case": next_waiting(case, user),
-        "previous_case": previous_waiting(case, user),
+        "next_case": following,
+        "previous_case": previous,
         "key_texts": key_texts(),
         "waiting_count": waiting_cases().count(),
         "image_concerns": image_concerns(

@@ -96,13 +96,19 @@ def _who(event: CaseEvent) -> str:
 
 
 def _names(events: list[CaseEvent], hidden: set[int]) -> Names:
-    people = User.objects.filter(pk__in=_ids(events, "holder"))
+    """Most stories name few of these, and a query for none costs nearly what one for some does."""
+    implants, people = _ids(events, "implant"), _ids(events, "holder")
+    searches, impressions = _best(events), _ids(events, "impression")
     return Names(
-        implants=_implant_names(_ids(events, "implant")),
-        people={user.pk: name_of(user) for user in people},
-        searches=search_texts(_best(events), hidden),
-        impressions=impression_texts(_ids(events, "impression"), hidden),
+        implants=_implant_names(implants) if implants else {},
+        people=_people_names(people) if people else {},
+        searches=search_texts(searches, hidden) if searches else {},
+        impressions=impression_texts(impressions, hidden) if impressions else {},
     )
+
+
+def _people_names(ids: set[int]) -> dict[int, str]:
+    return {user.pk: name_of(user) for user in User.objects.filter(pk__in=ids)}
 
 
 def _implant_names(ids: set[int]) -> dict[int, str]:
