@@ -23,7 +23,7 @@ from implants.search import Way, Where, found_by
 
 logger = logging.getLogger(__name__)
 
-DEPTHS: Final = (200, 250, 300, 350, 400, 450, 500, 600, 700, DEEPEST_SEARCH)
+DEPTHS: Final = (100, 150, 200, 250, 300, 350, 400, 450, 500, 600, 700, DEEPEST_SEARCH)
 RECALL: Final = 0.995
 """Such a share of the three nearest implants is to be found; the design asks for 0.99."""
 QUESTIONS: Final = 300

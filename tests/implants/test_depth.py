@@ -110,10 +110,10 @@ def test_a_share_that_is_lost_asks_for_more_depth(
     drawn: CatalogueVectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = iter(range(10**6))
-    # One question of 100 finds nothing at 200: 0.99, and 0.995 is asked for.
-    lost = losing(drawn, lambda way: way.depth == 200 and next(asked) % 100 == 0)
+    # One question of 100 finds nothing at 100: 0.99, and 0.995 is asked for.
+    lost = losing(drawn, lambda way: way.depth == 100 and next(asked) % 100 == 0)
     monkeypatch.setattr(module, "found_by", lost)
-    assert depth_of(drawn) == 250
+    assert depth_of(drawn) == 150
 
 
 def test_what_is_too_little_at_the_deepest_is_asked_no_further(
@@ -155,8 +155,8 @@ def test_the_way_itself_is_asked(
 
     monkeypatch.setattr(module, "found_by", spy)
     reduction.reduce_vectors(encoder.pk, stored)
-    assert depth_of(stored, where, encoder.pk) == 200
-    assert ways == {Way(where, DEEPEST_SEARCH), Way(where, 200)}
+    assert depth_of(stored, where, encoder.pk) == 100
+    assert ways == {Way(where, DEEPEST_SEARCH), Way(where, 100)}
     assert all(len(found) == 3 for found in asked)
 
 
@@ -191,7 +191,7 @@ def test_a_refresh_has_reduced_vectors_searched_above_the_limit(
     settings.EXACT_SEARCH_LIMIT = limit
     keeping.refresh(encoder, [])
     found = Reduction.objects.values_list("learned_from", "depth", "measured_from")
-    assert list(found) == ([(300, 200, 300)] if limit < 300 else [])
+    assert list(found) == ([(300, 100, 300)] if limit < 300 else [])
     assert Encoder.objects.get(pk=encoder.pk).search_depth == DEEPEST_SEARCH
 
 
@@ -216,7 +216,7 @@ def test_a_trigger_that_got_lost_is_a_reason_to_reduce_anew(
     encoder.refresh_from_db()
     assert keeping.refresh(encoder, [])
     assert reduction.is_kept()
-    assert Reduction.objects.get().depth == 200
+    assert Reduction.objects.get().depth == 100
 
 
 @pytest.fixture
@@ -303,11 +303,11 @@ def test_what_could_not_be_done_now_is_done_at_the_next_refresh(
             meanwhile.setattr(reduction, "reduce_vectors", lambda *_, **__: False)
         assert keeping.refresh(encoder, [])
         assert not Reduction.objects.exists()
-        assert Encoder.objects.get(pk=encoder.pk).search_depth == 200, "by the index until then"
+        assert Encoder.objects.get(pk=encoder.pk).search_depth == 100, "by the index until then"
     for expected in (True, False):
         encoder.refresh_from_db()
         assert keeping.refresh(encoder, []) is expected
-        assert Reduction.objects.get().depth == 200
+        assert Reduction.objects.get().depth == 100
 
 
 def test_a_catalogue_that_became_small_begins_anew(
