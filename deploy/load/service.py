@@ -17,7 +17,6 @@ import requests
 from deploy.load.plan import Plan
 from raiox.embedded_postgres.cluster import SUPERUSER, Cluster
 from raiox.embedded_postgres.places import PORT
-from raiox.up.child import nice
 from raiox.up.plan import Plan as Programs
 from tests.embedded_postgres.conftest import private_cluster_folder
 from tests.stack import REVIEWERS, Stack
@@ -83,9 +82,8 @@ class Service(Stack):
         self._start("web", list(self.programs.web().command))
 
     def start_worker(self) -> None:
-        """The command of `up`; all of this service is one session, where `nice` is enough."""
-        worker = self.programs.worker()
-        self._start("worker", [*nice(worker.niceness), *worker.command])
+        """The command of `up`."""
+        self._start("worker", list(self.programs.worker().command))
 
     @property
     def programs(self) -> Programs:

@@ -22,8 +22,7 @@ _LAUNCH = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")
 class Program:
     """What to run in `folder`. Without `log` it writes to our own output.
 
-    `descriptors` are open files of ours that it gets under the same numbers. With a `niceness` (up
-    to 19) it gives way to the others.
+    `descriptors` are open files of ours that it gets under the same numbers.
     """
 
     name: str
@@ -33,18 +32,6 @@ class Program:
     log: Path | None = None
     stop_seconds: float = 3
     descriptors: Sequence[int] = ()
-    niceness: int = 0
-
-
-def nice(niceness: int) -> list[str]:
-    """What stands before a command that gives way to the others of its session."""
-    return ["nice", "-n", str(niceness)] if niceness else []
-
-
-def _have_group_give_way(session: int, niceness: int) -> None:
-    """Linux shares processors among sessions (autogroup): `nice` alone counts within one only."""
-    with suppress(OSError):  # no Linux, or one that does not do so: worth no failed start
-        Path(f"/proc/{session}/autogroup").write_text(str(niceness))
 
 
 class Child:
@@ -63,20 +50,18 @@ class Child:
     def start(self) -> None:
         """Start it; it dies with us even when we are killed (on Linux)."""
         output = self._open_log()
-        command = [*nice(self.program.niceness), *self.program.command]
         self._process = subprocess.Popen(  # noqa: S603  # our own commands
-            [*_LAUNCH, str(os.getpid()), *command],
+            [*_LAUNCH, str(os.getpid()), *self.program.command],
             cwd=self.program.folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output if output is None else subprocess.STDOUT,
-            start_new_session=True,
+            # No session: Linux shares processors among sessions, and nothing gives way across them.
+            process_group=0,
             pass_fds=self.program.descriptors,
         )
         self.started_at = time.monotonic()
-        if self.program.niceness:
-            _have_group_give_way(self._process.pid, self.program.niceness)
         if output is not None:
             os.close(output)
 
