@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.db.models.functions import Cast
 from django.db.models.lookups import Exact
 from django.utils.translation import gettext_lazy as _
@@ -316,7 +316,9 @@ class ReducedVector(models.Model):
             models.Index(
                 fields=["encoder"],
                 include=["reduced"],
-                condition=Q(Exact(F("reference_id") % SAMPLED_ONE_IN, 0)),
+                condition=Q(
+                    Exact(Func(F("reference_id"), function="hashint8") % SAMPLED_ONE_IN, 0)
+                ),
                 name="reduced_vectors_sample",
             )
         ]

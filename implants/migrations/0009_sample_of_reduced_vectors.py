@@ -21,7 +21,9 @@ class Migration(migrations.Migration):
             models.Index(
                 fields=["encoder"],
                 include=["reduced"],
-                condition=models.Q(Exact(models.F("reference_id") % 50, 0)),
+                condition=models.Q(
+                    Exact(models.Func(models.F("reference_id"), function="hashint8") % 50, 0)
+                ),
                 name="reduced_vectors_sample",
             ),
         ),

@@ -57,7 +57,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output if output is None else subprocess.STDOUT,
-            # No session: Linux shares processors among sessions, and nothing gives way across them.
+            # No session: Linux shares processors among sessions, and `nice` counts within one only.
             process_group=0,
             pass_fds=self.program.descriptors,
         )

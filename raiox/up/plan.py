@@ -16,7 +16,7 @@ from raiox.up.demo_users import LOGINS_FILE
 _WEB_STOP_SECONDS = 4
 _WORKER_STOP_SECONDS = 5
 # Jobs can wait for a processor, Jotform and people can't: a busy worker slowed each answer down.
-_GIVE_WAY = [sys.executable, "-I", "-S", str(Path(__file__).with_name("give_way.py"))]
+_WORKER_NICENESS = 10
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class Plan:
     def worker(self) -> Program:
         """The worker: lets running jobs end before it stops."""
         patience = str(_WORKER_STOP_SECONDS - 1)
-        command = [*_GIVE_WAY, *_manage("procrastinate", "worker")]
-        command += ["--shutdown-graceful-timeout", patience]
+        command = ["nice", "-n", str(_WORKER_NICENESS)]
+        command += _manage("procrastinate", "worker", "--shutdown-graceful-timeout", patience)
         return self._product("worker", command, self._log("worker"), _WORKER_STOP_SECONDS)
 
     def sandbox(self) -> Program:

@@ -91,6 +91,22 @@ def test_search_looks_at_all_reduced_vectors_and_compares_the_nearest_in_full(
     assert [each[0] for each in found] == [each[0] for each in exact]
 
 
+def test_sample_does_not_keep_step_with_the_films_of_implants(large: Encoder) -> None:
+    """Where each implant has five films in the same order, each is of another kind."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_expr(indpred, indrelid) FROM pg_index"
+            " WHERE indexrelid = 'reduced_vectors_sample'::regclass"
+        )
+        ((predicate,),) = cursor.fetchall()
+        sampled = f"FROM reduced_vectors WHERE {predicate}"
+        cursor.execute(f"SELECT count(*) {sampled} GROUP BY reference_id % 5")
+        counts = [count for (count,) in cursor.fetchall()]
+    assert len(counts) == 5
+    assert min(counts) > 3
+    assert sum(counts) == pytest.approx(3000 / 50, rel=0.5)
+
+
 def test_one_process_helps_to_look_at_a_large_catalogue(large: Encoder) -> None:
     asked = questions(large)[:5]
     alone = [search(one, encoder_id=large.pk) for one in asked]

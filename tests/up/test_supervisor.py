@@ -80,6 +80,16 @@ def test_children_share_our_session_so_that_one_can_give_way_to_another(
     assert os.getpgid(pid) == pid, "Ctrl-C in the terminal is for the supervisor to handle"
 
 
+def test_terminal_does_not_stop_a_child_that_writes_to_it(
+    supervisor: Supervisor, program: ProgramMaker, notes: Notes
+) -> None:
+    signals = "signal.SIGTTOU, signal.SIGTTIN, signal.SIGTSTP"
+    asked = f"[signal.getsignal(s) is signal.SIG_IGN for s in ({signals})]"
+    supervisor.start(program("web", f"note(all({asked}))\ntime.sleep(60)"))
+    look_after(supervisor, notes)
+    assert notes() == ["True"]
+
+
 def test_rest_of_a_dead_childs_group_is_ended(
     supervisor: Supervisor, program: ProgramMaker, notes: Notes, said: list[str]
 ) -> None:
