@@ -3,25 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
 
-from django.db.models import F, Max
+from django.db.models import Max
 
 from cases.models import CaseImage, Finding, Result, Search
 from implants.doubt import Concern, Confidence
 from implants.models import Implant, ReferenceImage
 
 TOP = 3
-
-
-class _Encoder(TypedDict):
-    encoder: str
-
-
-if TYPE_CHECKING:
-    from django_stubs_ext import WithAnnotations
-
-    _Row = WithAnnotations[Result, _Encoder]
 
 
 @dataclass(frozen=True)
@@ -73,7 +62,7 @@ def shortlists_of(findings: Iterable[Finding]) -> dict[int, Shortlist]:
     Over the latest search of each image that counts, an implant by its best result.
     """
     findings = list(findings)
-    rows: dict[int, list[_Row]] = defaultdict(list)
+    rows: dict[int, list[Result]] = defaultdict(list)
     for result in _latest_results([finding.pk for finding in findings]):
         rows[result.search.finding_id].append(result)
     return {finding.pk: _shortlist(_that_count(finding, rows[finding.pk])) for finding in findings}
@@ -93,7 +82,7 @@ def concerns_by_image(shortlists: Iterable[Shortlist]) -> dict[int, list[Concern
     return {pk: [code for code in Concern if code in codes] for pk, codes in found.items()}
 
 
-def _latest_results(finding_ids: list[int]) -> "Iterable[_Row]":
+def _latest_results(finding_ids: list[int]) -> Iterable[Result]:
     latest = (
         Search.objects.filter(finding__in=finding_ids, image__state=CaseImage.State.STORED)
         .order_by()
@@ -103,22 +92,20 @@ def _latest_results(finding_ids: list[int]) -> "Iterable[_Row]":
     )
     return (
         Result.objects.filter(search__in=latest)
-        .select_related("search", "implant__manufacturer", "reference")
-        # Of search and encoder a row brings only what is used: the rest takes long to read.
-        .annotate(encoder=F("search__encoder__name"))
-        .defer("search__embedding", "search__region", "search__created_at")
+        .select_related("search__encoder", "implant__manufacturer", "reference")
+        .defer("search__embedding")
         .order_by("-similarity", "implant__manufacturer__name", "implant__name", "pk")
     )
 
 
-def _that_count(finding: Finding, results: "list[_Row]") -> "list[_Row]":
+def _that_count(finding: Finding, results: list[Result]) -> list[Result]:
     """A finding with a region searches its own image only."""
     if finding.region is None:
         return results
     return [result for result in results if result.search.image_id == finding.image_id]
 
 
-def _shortlist(results: "list[_Row]") -> Shortlist:
+def _shortlist(results: list[Result]) -> Shortlist:
     """`results` come best first, and every search has some."""
     if not results:
         return Shortlist([], None, 0, None, {})
@@ -133,9 +120,9 @@ def _shortlist(results: "list[_Row]") -> Shortlist:
     )
 
 
-def _top(results: "list[_Row]") -> list[Candidate]:
+def _top(results: list[Result]) -> list[Candidate]:
     """Each implant once, by its best result; the word of a search is about its best one."""
-    best: dict[int, _Row] = {}
+    best: dict[int, Result] = {}
     for result in results:
         best.setdefault(result.implant_id, result)
     return [
@@ -145,7 +132,7 @@ def _top(results: "list[_Row]") -> list[Candidate]:
             reference=result.reference,
             similarity=result.similarity,
             confidence=result.search.confidence if rank == 1 else None,
-            encoder=result.encoder,
+            encoder=result.search.encoder.name,
         )
         for rank, result in enumerate(list(best.values())[:TOP], start=1)
     ]
