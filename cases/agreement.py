@@ -18,7 +18,8 @@ COUNTED: Final = (*Finding.NAMES_IMPLANT, Finding.Verdict.NOT_IN_CATALOGUE)
 """What can't be identified says nothing about the suggestions."""
 
 # The candidates as they stood when the case was decided: the latest search of each image until
-# then, each implant by its best result, ties by name as on the page. Films deleted since count too.
+# then, of the part that is marked, each implant by its best result, ties by name as on the page.
+# Films deleted since count too.
 _REVIEWED: Final = """
 WITH latest AS (
     SELECT DISTINCT ON (s.finding_id, s.image_id)
@@ -28,6 +29,7 @@ WITH latest AS (
     JOIN cases c ON c.id = f.case_id
     WHERE c.state = %(approved)s AND c.decided_at >= %(since)s
         AND f.verdict = ANY(%(verdicts)s) AND s.created_at <= c.decided_at
+        AND s.region IS NOT DISTINCT FROM f.region
         AND (f.region IS NULL OR s.image_id = f.image_id)
     ORDER BY s.finding_id, s.image_id, s.id DESC
 ), best AS (

@@ -14,8 +14,8 @@ from cases.models import Case, Finding
 from implants.look_alikes import Groups, groups_of, look_alikes_of
 
 
-class EditOutdated(Exception):
-    """The edited answer was made of a text that the case no longer gives."""
+class Outdated(Exception):
+    """The answer that a reviewer saw is not the one that the case gives now."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def answer_text(case: Case, findings: Sequence[Finding] | None = None) -> str:
 def text_to_send(case: Case) -> str:
     """The edited answer, or the generated one where nobody edited it.
 
-    Raises `EditOutdated` rather than send an edited answer that does not fit the case any more.
+    Raises `Outdated` rather than send an edited answer that does not fit the case any more.
     """
     generated, edited = answer_text(case), edited_wording(case)
     if edited is None:
         return generated
     if edited.source != generated:
-        raise EditOutdated
+        raise Outdated
     return edited.text
 
 
@@ -69,13 +69,14 @@ def received_text(case: Case) -> str:
 
 
 def as_correction(text: str) -> str:
-    """The answer that follows an earlier one."""
-    return _render("answers/correction.txt", text=text)
+    """The answer that follows an earlier one; one that says so already stays as it is."""
+    preface = correction_preface()
+    return text if text.startswith(preface) else _render("answers/correction.txt", text=text)
 
 
 def correction_preface() -> str:
     """What stands above an answer that follows an earlier one."""
-    return as_correction("")
+    return _render("answers/correction.txt", text="")
 
 
 def _entries(findings: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from rest_framework.serializers import Serializer
 
 from cases import idempotency, review
 from cases.candidates import concerns_by_image, shortlists_of
-from cases.impressions import as_seen_by
+from cases.impressions import as_seen_by, hidden_from, missing_text
 from cases.models import Case, Finding
 from cases.privacy.access import note_cases
 from cases.privacy.models import AccessRecord
@@ -138,6 +138,8 @@ def _decide(request: Request, pk: int, act: Callable[[Case, User], Any]) -> Resp
 def _approve(case: Case, user: User, body: dict[str, Any]) -> None:
     for verdict in body.get("findings", []):
         _set_verdict(case, user, verdict)
+    if hidden_from(user, case.findings.select_related("case")):
+        raise review.InvalidDecision(missing_text())
     review.approve(case, user, note=body.get("note", case.note))
 
 

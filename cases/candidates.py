@@ -4,13 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Max
+from django.db.models import F, Max, Q
 
 from cases.models import CaseImage, Finding, Result, Search
 from implants.doubt import Concern, Confidence
 from implants.models import Implant, ReferenceImage
 
 TOP = 3
+# A finding with a region searches its own image only, others every image as a whole.
+_OF_THE_PART_THAT_COUNTS = Q(region=None, finding__region=None) | Q(
+    region=F("finding__region"), image=F("finding__image")
+)
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,14 @@ class Shortlist:
 def shortlists_of(findings: Iterable[Finding]) -> dict[int, Shortlist]:
     """The top 3 distinct implants of each finding, by finding id, in one query.
 
-    Over the latest search of each image that counts, an implant by its best result.
+    Over the latest search of each image that counts, an implant by its best result. A search of
+    another part of the film than is marked now does not count: it may be of another implant.
     """
     findings = list(findings)
     rows: dict[int, list[Result]] = defaultdict(list)
     for result in _latest_results([finding.pk for finding in findings]):
         rows[result.search.finding_id].append(result)
-    return {finding.pk: _shortlist(_that_count(finding, rows[finding.pk])) for finding in findings}
+    return {finding.pk: _shortlist(rows[finding.pk]) for finding in findings}
 
 
 def candidates_of(findings: Iterable[Finding]) -> dict[int, list[Candidate]]:
@@ -84,7 +89,8 @@ def concerns_by_image(shortlists: Iterable[Shortlist]) -> dict[int, list[Concern
 
 def _latest_results(finding_ids: list[int]) -> Iterable[Result]:
     latest = (
-        Search.objects.filter(finding__in=finding_ids, image__state=CaseImage.State.STORED)
+        Search.objects.filter(_OF_THE_PART_THAT_COUNTS, finding__in=finding_ids)
+        .filter(image__state=CaseImage.State.STORED)
         .order_by()
         .values("finding", "image")
         .annotate(latest=Max("pk"))
@@ -96,13 +102,6 @@ def _latest_results(finding_ids: list[int]) -> Iterable[Result]:
         .defer("search__embedding")
         .order_by("-similarity", "implant__manufacturer__name", "implant__name", "pk")
     )
-
-
-def _that_count(finding: Finding, results: list[Result]) -> list[Result]:
-    """A finding with a region searches its own image only."""
-    if finding.region is None:
-        return results
-    return [result for result in results if result.search.image_id == finding.image_id]
 
 
 def _shortlist(results: list[Result]) -> Shortlist:

@@ -41,7 +41,8 @@ logger = logging.getLogger(__name__)
 State, Kind, Reason = Delivery.State, Delivery.Kind, Delivery.Reason
 MAX_ATTEMPTS = 8
 _LOST_AFTER = timedelta(minutes=5)
-_OPEN = (State.QUEUED, State.WAITING)
+OPEN = (State.QUEUED, State.WAITING)
+"""States of an attempt that has not ended."""
 _EVENTS = {
     State.SENT: CaseEvent.Kind.DELIVERY_SENT,
     State.RETRYING: CaseEvent.Kind.DELIVERY_RETRYING,
@@ -88,7 +89,8 @@ def send_again(case: Case, actor: User) -> Delivery | None:
     """A person's button after a failure: queue the current decision's answer, to go at once.
 
     None when there is no failed answer to send, or somebody else has just asked for it. Raises
-    `EditOutdated` when the edited answer no longer fits the case.
+    `Outdated` when the case no longer gives the answer that was decided: nobody has approved
+    another one.
     """
     case = Case.objects.select_for_update().get(pk=case.pk)
     if case.decision_id is None:
@@ -97,12 +99,14 @@ def send_again(case: Case, actor: User) -> Delivery | None:
     if last is None or last.state != State.FAILED:
         return None
     text = answers.text_to_send(case)
+    if last.text not in (text, answers.as_correction(text)):
+        raise answers.Outdated
     return _queue(case, Kind.ANSWER, text, case.decision_id, timezone.now(), actor=actor)
 
 
 def cancel_queued(case: Case) -> None:
     """Undo: what has not begun will not be sent."""
-    for row in case.deliveries.filter(kind=Kind.ANSWER, state__in=_OPEN, started_at=None):
+    for row in case.deliveries.filter(kind=Kind.ANSWER, state__in=OPEN, started_at=None):
         _end(row, State.CANCELLED, reason=Reason.UNDONE)
 
 
@@ -139,7 +143,7 @@ def _may_stand_in_jotform() -> Q:
     written = Q(state__in=[State.SENT, State.RETRYING]) | Q(
         state=State.FAILED, reason__in=[Reason.UNREACHABLE, Reason.OUR_FAULT, Reason.ALTERED]
     )
-    unknown = Q(state__in=[*_OPEN, State.CANCELLED], started_at__isnull=False)
+    unknown = Q(state__in=[*OPEN, State.CANCELLED], started_at__isnull=False)
     return (written | unknown) & Q(kind=Kind.ANSWER)
 
 
@@ -152,7 +156,7 @@ def deliver(case_id: int, decision_id: UUID | None) -> None:
     with only_one_for(case_id):
         row = (
             Delivery.objects.select_related("case__form")
-            .filter(case=case_id, decision_id=decision_id, state__in=_OPEN)
+            .filter(case=case_id, decision_id=decision_id, state__in=OPEN)
             .first()
         )
         if row is not None:
@@ -175,6 +179,9 @@ def _begin(row: Delivery) -> bool:
     if row.kind == Kind.RECEIVED and case.deliveries.filter(kind=Kind.ANSWER).exists():
         _end(row, State.CANCELLED, reason=Reason.ANSWER_CAME_FIRST)
         return False
+    if not row.text:  # deleted with the case's personal data: it would empty what stands there
+        _end(row, State.FAILED, reason=Reason.OUR_FAULT)
+        return False
     if case.form.deliveries_paused:
         _wait(row, Reason.PAUSED, row.due_at, was_written=row.started_at is not None)
         return False
@@ -182,7 +189,7 @@ def _begin(row: Delivery) -> bool:
     if is_first and may_have_been_read(case, but_not=row.decision_id):
         row.text = answers.as_correction(row.text)
     row.started_at = timezone.now()
-    still_open = Delivery.objects.filter(pk=row.pk, state__in=_OPEN)
+    still_open = Delivery.objects.filter(pk=row.pk, state__in=OPEN)
     if not still_open.update(started_at=row.started_at, text=row.text):
         return False
     record(case, CaseEvent.Kind.DELIVERY_STARTED, kind=row.kind, attempt=row.attempt)
@@ -279,7 +286,7 @@ def _reason(error: JotformError) -> Delivery.Reason:
 def _end(row: Delivery, state: Delivery.State, *, reason: str = "", detail: str = "") -> bool:
     """Close the attempt; False when somebody else closed it before."""
     runs.hold()
-    open_row = Delivery.objects.filter(pk=row.pk, state__in=_OPEN)
+    open_row = Delivery.objects.filter(pk=row.pk, state__in=OPEN)
     if not open_row.update(state=state, reason=reason, finished_at=timezone.now()):
         return False
     facts = {"kind": row.kind, "attempt": row.attempt, "reason": reason}
@@ -298,7 +305,7 @@ def _wait(
     changes = {"state": State.WAITING, "reason": reason, "due_at": due_at}
     if not was_written:
         changes["started_at"] = None
-    if not Delivery.objects.filter(pk=row.pk, state__in=_OPEN).update(**changes):
+    if not Delivery.objects.filter(pk=row.pk, state__in=OPEN).update(**changes):
         return
     facts = {"kind": row.kind, "reason": reason, "until": due_at.isoformat()}
     record(row.case, CaseEvent.Kind.DELIVERY_WAITING, **facts)
@@ -306,7 +313,7 @@ def _wait(
 
 @transaction.atomic
 def _resume(pks: Iterable[int]) -> int:
-    rows = list(Delivery.objects.select_for_update().filter(pk__in=list(pks), state__in=_OPEN))
+    rows = list(Delivery.objects.select_for_update().filter(pk__in=list(pks), state__in=OPEN))
     for row in rows:
         row.state, row.reason, row.due_at = State.QUEUED, "", timezone.now()
         row.save(update_fields=["state", "reason", "due_at"])

@@ -164,13 +164,17 @@ def _update(case: Case, submission: Submission) -> Case:
         return case  # answers that mean nothing to us
     for name in changed:
         setattr(case, name, submission.fields[name])
-    # Teeth that a reviewer corrected stay; the others follow the dentist.
-    case.findings.filter(tooth=old_tooth).update(tooth=case.tooth)
     case.changed_after_decision = case.is_decided
     case.save()
-    kind = CaseEvent.Kind.CHANGED_AFTER_DECISION if case.is_decided else CaseEvent.Kind.UPDATED
-    record(case, kind, fields=changed, images=new_images)
-    if new_images and not case.is_decided:
+    if case.is_decided:
+        # The findings stay as they were decided; `reopen` needs to know what they followed.
+        kind, was = CaseEvent.Kind.CHANGED_AFTER_DECISION, {"tooth": old_tooth}
+        record(case, kind, fields=changed, images=new_images, **was)
+        return case
+    # Teeth that a reviewer corrected stay; the others follow the dentist.
+    case.findings.filter(tooth=old_tooth).update(tooth=case.tooth)
+    record(case, CaseEvent.Kind.UPDATED, fields=changed, images=new_images)
+    if new_images:
         queue.defer_analysis(case)
     return case
 

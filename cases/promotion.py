@@ -83,6 +83,13 @@ def subjects(case: Case) -> list[Subject]:
     ]
 
 
+def contradicted(case: Case) -> list[ReferenceImage]:
+    """References from this case of whose implant no finding is sure any more."""
+    said = case.findings.filter(verdict=Finding.Verdict.IDENTIFIED).values("implant")
+    promoted = ReferenceImage.objects.filter(source_key__startswith=key_prefix(case.pk))
+    return list(promoted.exclude(implant__in=said).select_related("implant__manufacturer"))
+
+
 def examine_subject(subject: Subject, region: Region | None) -> Examination:
     """What the film resembles and whether it is known, before it is promoted.
 
@@ -106,6 +113,8 @@ def promote(subject: Subject, promotion: Promotion, actor: User) -> ReferenceIma
         diameter_mm=promotion.diameter_mm,
         length_mm=promotion.length_mm,
     )
+    with transaction.atomic():
+        _check_again(subject)
     # Before the transaction, which must not wait for storage.
     film = replace(film, stored_at=store_copy(subject.implant.pk, film.radiograph))
     with transaction.atomic():
@@ -144,7 +153,13 @@ def _check_again(subject: Subject) -> None:
     said = Finding.objects.filter(verdict=Finding.Verdict.IDENTIFIED, implant=subject.implant)
     if not said.filter(pk=subject.finding.pk).exists():
         raise PromotionRefused(_("The finding says something else now: open the page again."))
-    if ReferenceImage.objects.filter(source_key=subject.source_key).exists():
+    known = ReferenceImage.objects.filter(source_key=subject.source_key).first()
+    if known is not None and known.implant_id != subject.implant.pk:
+        raise PromotionRefused(
+            _("This film is in the catalogue as %(implant)s. Move it there, or remove it.")
+            % {"implant": known.implant}
+        )
+    if known is not None:
         raise PromotionRefused(_("This film of the case is in the catalogue already."))
 
 

@@ -154,12 +154,24 @@ def reopen(case: Case, actor: User) -> Case:
     if not updated:
         raise refusal(case.pk, actor)
     case = Case.objects.get(pk=case.pk)
+    _follow_the_dentist(case)
     record(case, Kind.REOPENED, actor)
     delivery.cancel_queued(case)
     catalogue_changed()
     if case.images.filter(state=CaseImage.State.WAITING).exists():
         queue.defer_analysis(case)
     return case
+
+
+def _follow_the_dentist(case: Case) -> None:
+    """Teeth that were the dentist's when the case was decided are what she says now."""
+    edits = case.events.filter(kind=Kind.CHANGED_AFTER_DECISION)
+    settled = case.events.filter(kind__in=[Kind.APPROVED, Kind.REJECTED, Kind.DECISION_KEPT]).last()
+    if settled is not None:
+        edits = edits.filter(pk__gt=settled.pk)
+    first = edits.first()
+    if first is not None and "tooth" in first.data:
+        case.findings.filter(tooth=first.data["tooth"]).update(tooth=case.tooth)
 
 
 @transaction.atomic

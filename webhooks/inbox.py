@@ -42,7 +42,8 @@ def receive(body: Body, raw: bytes) -> InboundEvent:
 
 def receive_found(found: JotformSubmission) -> InboundEvent:
     """Store what Jotform's API told of a submission, as if a webhook had brought it."""
-    answers = {qid: {"answer": row.answer} for qid, row in found.answers.items() if row.answer}
+    # What is unanswered there was perhaps answered before: it is said, unlike in a webhook.
+    answers = {qid: {"answer": row.answer or ""} for qid, row in found.answers.items()}
     payload = storable({"formID": found.form_id, "submissionID": found.id, "answers": answers})
     return receive(Body(Kind.SWEPT, payload, found.form_id, found.id), b"")
 

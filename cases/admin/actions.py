@@ -189,12 +189,12 @@ class CaseActions:
         try:
             if delivery.send_again(case, _actor(request)):
                 messages.success(request, _("The answer is queued and goes out at once."))
-        except answers.EditOutdated:
+        except answers.Outdated:
             messages.error(
                 request,
                 _(
-                    "The edited answer no longer fits the case, so it was not sent. Open the case "
-                    "again and look at the answer anew."
+                    "The answer no longer fits the case, so it was not sent. Open the case again "
+                    "and look at the answer anew."
                 ),
             )
         return _to(case)

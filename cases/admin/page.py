@@ -21,6 +21,7 @@ from cases.finding_search import SearchState, search_states
 from cases.forms import Desk, FindingForm
 from cases.impressions import as_seen_by
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
+from cases.promotion import contradicted
 from cases.waiting import neighbours, waiting_cases
 from cases.worksheet import last_event_id
 from implants.look_alikes import Groups, look_alikes_of
@@ -96,6 +97,7 @@ def case_context(case: Case, user: User, desk: Desk) -> dict[str, Any]:
         "can_send_again": _can_send_again(case, deliveries),
         "is_gone": is_gone(case),
         "was_altered": was_altered(case),
+        "contradicted": contradicted(case),
         "answer": _answer(case, deliveries),
         **_shown_answer(case, desk),
         "next_case": following,

@@ -13,6 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 from django.utils import timezone
 
+from cases.delivery import OPEN
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from cases.privacy.files import delete_films, delete_strays
@@ -34,7 +35,10 @@ class Purged(NamedTuple):
 
 
 def expired_cases(now: datetime | None = None) -> QuerySet[Case]:
-    """Cases whose time is over and that still hold something to delete."""
+    """Cases whose time is over and that still hold something to delete.
+
+    An answer that has not gone out yet keeps its case: deleted, the dentist would read nothing.
+    """
     limit = _limit(now)
     events = InboundEvent.objects.filter(
         form_id=OuterRef("form__form_id"), submission_id=OuterRef("submission_id")
@@ -49,6 +53,7 @@ def expired_cases(now: datetime | None = None) -> QuerySet[Case]:
         Case.objects.filter(created_at__lte=limit)
         .filter(Q(personal_data_deleted_at=None) | Exists(came_back) | Exists(went_on))
         .exclude(Exists(events.filter(received_at__gt=limit)))
+        .exclude(Exists(Delivery.objects.filter(case=OuterRef("pk"), state__in=OPEN)))
     )
 
 
@@ -89,6 +94,8 @@ def _purge(case: Case) -> None:
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)
         _blank_images(case.images.all())
+        if case.deliveries.filter(state__in=OPEN).exists():
+            return  # decided since it was chosen: its words go on another night
         Finding.objects.filter(case=case).update(**PERSONAL[Finding])
         Delivery.objects.filter(case=case).update(**PERSONAL[Delivery])
         Case.objects.filter(pk=case.pk).update(

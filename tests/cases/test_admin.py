@@ -316,7 +316,7 @@ def test_page_of_a_case_has_a_fixed_number_of_queries(
     Implant.objects.update(look_alike_group="cone")
     address = f"{QUEUE}{case.pk}/change/"
     browser.get(address)
-    with django_assert_max_num_queries(34) as few:
+    with django_assert_max_num_queries(35) as few:
         browser.get(address)
     for number in range(6):
         finding = Finding.objects.create(case=case, verdict="probable", implant=implants[0])

@@ -94,13 +94,28 @@ def test_a_finding_with_a_region_counts_its_own_image_only(
     finding, own = case.findings.get(), case.images.get()
     other = CaseImage.objects.create(case=case, url="b", state="stored", file="uploads/b.png")
     add_search(finding, other, (implants[0], 0.99))
-    add_search(finding, own, (implants[1], 0.5))
     finding.image, finding.region = own, [0.1, 0.1, 0.5, 0.5]
     finding.save()
+    add_search(finding, own, (implants[1], 0.5))
     review.set_verdict(finding, brenda, verdict="identified", implant=implants[1])
     review.approve(case, brenda)
     (row,) = reviewed(LONG_AGO)
     assert (row.has_region, row.suggested_id, row.chosen_rank) == (True, implants[1].pk, 1)
+
+
+def test_search_of_another_part_than_was_decided_on_says_nothing(
+    make_case: MakeCase, add_search: AddSearch, implants: list[Implant], brenda: User
+) -> None:
+    case = make_case()
+    finding, image = case.findings.get(), case.images.get()
+    finding.image, finding.region = image, [0.1, 0.1, 0.5, 0.5]
+    finding.save()
+    add_search(finding, image, (implants[0], 0.9))
+    finding.region = [0.6, 0.1, 0.3, 0.5]
+    finding.save()
+    review.set_verdict(finding, brenda, verdict="identified", implant=implants[1])
+    review.approve(case, brenda)
+    assert reviewed(LONG_AGO) == []
 
 
 def _on(day: datetime, rank: int | None) -> Reviewed:

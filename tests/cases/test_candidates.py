@@ -59,10 +59,29 @@ def test_a_finding_with_a_region_counts_its_own_image_only(
     finding, own = case.findings.get(), case.images.get()
     other = CaseImage.objects.create(case=case, url="b", state="stored", file="uploads/b.png")
     add_search(finding, other, (implants[0], 0.99))
-    add_search(finding, own, (implants[1], 0.5))
     finding.image, finding.region = own, [0.1, 0.1, 0.5, 0.5]
     finding.save()
+    add_search(finding, own, (implants[1], 0.5))
     assert names(case) == [(implants[1].name, 0.5)]
+
+
+def test_search_of_another_part_than_is_marked_does_not_count(
+    make_case: MakeCase, add_search: AddSearch, implants: list[Implant]
+) -> None:
+    case = make_case()
+    finding, image = case.findings.get(), case.images.get()
+    add_search(finding, image, (implants[0], 0.9))
+    finding.image, finding.region = image, [0.1, 0.1, 0.3, 0.5]
+    finding.save()
+    assert names(case) == [], "the whole film was searched only"
+    add_search(finding, image, (implants[1], 0.8))
+    assert names(case) == [(implants[1].name, 0.8)]
+    finding.region = [0.6, 0.1, 0.3, 0.5]
+    finding.save()
+    assert names(case) == [], "another implant lies there"
+    finding.image = finding.region = None
+    finding.save()
+    assert names(case) == [(implants[0].name, 0.9)]
 
 
 def test_deleted_images_no_longer_count(

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection, connections
 from django.utils import timezone
 
-from cases import delivery, intake, review
+from cases import answers, delivery, intake, review
 from cases.models import Case, Delivery
 from cases.waiting import waiting_cases
 from implants.models import Implant
@@ -173,6 +173,19 @@ def test_send_again_after_a_failure(
     assert not answer_in(sandbox, case).startswith("COR")
 
 
+def test_only_the_answer_that_was_decided_is_sent_again(
+    decide: Decide, brenda: User, settings: Any
+) -> None:
+    settings.JOTFORM_API_KEY = secrets.token_hex(16)
+    case = decide()
+    deliver(case)
+    case.findings.update(tooth="36")  # nobody has approved this
+    with pytest.raises(answers.Outdated):
+        delivery.send_again(case, brenda)
+    case.findings.update(tooth="44")
+    assert delivery.send_again(case, brenda)
+
+
 @pytest.mark.parametrize(
     ("prepare", "reason"),
     [
@@ -209,6 +222,33 @@ def test_the_quota_is_waited_for(sandbox: SandboxProcess, decide: Decide) -> Non
     assert delivery.resume_due() == 1
     deliver(case)
     assert rows(case) == [(1, "sent", "")]
+
+
+def test_a_correction_that_waits_for_the_quota_says_so_once(
+    sandbox: SandboxProcess, decide: Decide, brenda: User, implants: list[Implant]
+) -> None:
+    deliver(decide())
+    corrected = review.approve(review.reopen(Case.objects.get(), brenda), brenda)
+    for _ in range(3):
+        sandbox.set(quota_left=0)
+        deliver(corrected)
+        sandbox.set(quota_left=100)
+        Delivery.objects.filter(state="waiting").update(due_at=timezone.now())
+        assert delivery.resume_due() == 1
+    deliver(corrected)
+    assert answer_in(sandbox, corrected).count("CORREÇÃO") == 1
+
+
+def test_nothing_is_written_where_the_text_was_deleted(
+    sandbox: SandboxProcess, decide: Decide, brenda: User
+) -> None:
+    deliver(decide())
+    stands = answer_in(sandbox, Case.objects.get())
+    case = review.approve(review.reopen(Case.objects.get(), brenda), brenda)
+    case.deliveries.filter(state="queued").update(text="")
+    deliver(case)
+    assert rows(case)[-1] == (1, "failed", "our_fault")
+    assert answer_in(sandbox, case) == stands != ""
 
 
 def test_a_paused_form_keeps_its_answers_until_released(

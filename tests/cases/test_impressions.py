@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -175,6 +176,27 @@ def test_the_program_that_asks_in_her_name_gets_no_suggestions_either(
     ]
     assert [len(found) for found in results] == [0, 2]
     assert b"Grand Morse Helix" not in log_in(brenda).get("/cases").content
+
+
+def test_program_that_approves_in_her_name_waits_for_the_impression_too(
+    case: Case, brenda: User, implants: list[Implant]
+) -> None:
+    brenda.set_password(PASSWORD)
+    brenda.save()
+    finding = case.findings.get()
+    verdict = {"id": finding.pk, "verdict": "identified", "implant_id": implants[0].pk}
+    program = log_in(brenda)
+
+    def approve() -> Any:
+        body = {"findings": [verdict]}
+        return program.post(f"/cases/{case.pk}/approve", body, format="json")
+
+    refused = approve()
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_decision")
+    case.refresh_from_db()
+    assert case.state == "pending" and not case.findings.get().verdict
+    impressions.note(finding, brenda)
+    assert approve().status_code == 200
 
 
 def test_who_has_not_got_the_case_notes_nothing(case: Case, brenda: User, rita: User) -> None:

@@ -11,13 +11,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from cases import intake
+from cases import intake, review
 from cases.models import Case, CaseEvent, Delivery
 from cases.tasks import open_case as open_case_task
 from tests.cases.conftest import URL, jobs
 from tests.sandbox.process import SandboxProcess
 from webhooks import inbox
-from webhooks.errors import Transient
+from webhooks.errors import QuotaExceeded, Transient
 from webhooks.models import InboundEvent, JotformForm
 
 pytestmark = pytest.mark.django_db
@@ -144,9 +144,41 @@ def test_an_edit_after_the_decision_flags_the_case(make_event: MakeEvent, brenda
     case = Case.objects.get()
     assert case.changed_after_decision
     assert (case.state, case.decision_id) == ("approved", decision)
-    assert case.findings.get().tooth == "45"
+    assert (case.tooth, case.findings.get().tooth) == ("45", "44"), "the decision was on 44"
     assert kinds(case)[-1] == "changed_after_decision"
     assert len(jobs("cases.analyze_case")) == 1
+
+
+@pytest.mark.parametrize(("decided_on", "then"), [("44", "36"), ("46", "46")])
+def test_reopened_case_follows_the_dentist_but_not_against_a_reviewer(
+    make_event: MakeEvent, brenda: User, decided_on: str, then: str
+) -> None:
+    intake.open_case(make_event().pk)
+    Case.objects.update(state="pending")
+    case = Case.objects.get()
+    case.findings.update(tooth=decided_on, verdict="not_identifiable")
+    review.approve(case, brenda)
+    for tooth in ("45", "36"):
+        intake.open_case(make_event(q7_dente=tooth).pk)
+        assert case.findings.get().tooth == decided_on
+    review.reopen(case, brenda)
+    assert case.findings.get().tooth == then
+
+
+def test_edit_that_a_reviewer_knew_changes_no_tooth_at_a_later_reopening(
+    make_event: MakeEvent, brenda: User
+) -> None:
+    intake.open_case(make_event().pk)
+    Case.objects.update(state="pending")
+    case = Case.objects.get()
+    case.findings.update(verdict="not_identifiable")
+    review.approve(case, brenda)
+    intake.open_case(make_event(q7_dente="36").pk)
+    review.reopen(case, brenda)
+    case.findings.update(tooth="44")
+    review.approve(case, brenda)
+    review.reopen(case, brenda)
+    assert case.findings.get().tooth == "44"
 
 
 def test_events_name_fields_and_no_patient(make_event: MakeEvent) -> None:
@@ -290,6 +322,23 @@ def test_an_event_says_that_it_failed_after_the_last_try(
     with pytest.raises(Transient):
         open_case_task.func(context, event_id=event.pk)
     assert state_of(event) == state
+
+
+@pytest.mark.parametrize("attempts", [0, 8, 20])
+def test_event_waits_for_the_quota_however_long_that_takes(
+    sandbox: SandboxProcess, make_event: MakeEvent, attempts: int
+) -> None:
+    sandbox.set(quota_left=0)
+    event = make_event(radiografia=[])
+    context: Any = Context(attempts)
+    with pytest.raises(QuotaExceeded) as caught:
+        open_case_task.func(context, event_id=event.pk)
+    assert state_of(event) == State.RECEIVED
+    retry: Any = open_case_task.retry_strategy
+    decision = retry.get_retry_decision(exception=caught.value, job=context.job)
+    assert decision.retry_at == caught.value.retry_at > timezone.now()
+    given_up = retry.get_retry_decision(exception=Transient("down"), job=context.job) is None
+    assert given_up == (attempts >= 8)
 
 
 def test_the_dentist_is_told_that_the_case_was_received_if_the_form_wants_it(

@@ -21,7 +21,7 @@ from django.utils import timezone
 from cases import events, intake
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Search
-from cases.privacy import files
+from cases.privacy import files, retention
 from cases.privacy.models import AccessRecord, ErasedSubmission
 from cases.privacy.personal import HARMLESS, HARMLESS_DETAILS, PERSONAL
 from cases.privacy.retention import purge_expired
@@ -120,6 +120,38 @@ def test_before_the_time_everything_stays(full_case: Case, settings: Any) -> Non
     assert purge_expired()[:2] == (0, 0)
     settings.RETENTION_DAYS = 80
     assert purge_expired()[:2] == (1, 1)
+
+
+@pytest.mark.parametrize("state", ["queued", "waiting"])
+def test_answer_that_has_not_gone_out_keeps_its_case(full_case: Case, state: str) -> None:
+    grow_old()
+    row = full_case.deliveries.get()
+    Delivery.objects.update(state=state)
+    assert purge_expired().cases == 0
+    row.refresh_from_db()
+    assert row.text == MARK
+    Delivery.objects.update(state="sent")
+    assert purge_expired().cases == 1
+    assert MARK not in everything()
+
+
+def test_answer_queued_in_the_middle_of_the_deletion_keeps_its_text(
+    full_case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grow_old()
+
+    def decided_now(images: Any) -> None:
+        Delivery.objects.update(state="queued")
+        files.delete_films(images)
+
+    monkeypatch.setattr(retention, "delete_films", decided_now)
+    purge_expired()
+    assert full_case.deliveries.get().text == MARK
+    assert full_case.images.get().state == "deleted"
+    monkeypatch.undo()
+    Delivery.objects.update(state="sent")
+    assert purge_expired().cases == 1
+    assert MARK not in everything()
 
 
 def test_an_edit_counts_anew(full_case: Case, make_event: Callable[..., InboundEvent]) -> None:

@@ -350,6 +350,29 @@ def test_erasing_the_case_removes_its_promoted_film(
     assert ReferenceImage.objects.get() == other and not copy.exists()
 
 
+def test_film_that_is_decided_anew_leaves_no_second_copy_and_says_where_it_stands(
+    both: User, approved: Case, implants: list[Implant], media: Path,
+    django_capture_on_commit_callbacks: Any,
+) -> None:  # fmt: skip
+    browser = logged_in(both)
+    page = f"/admin/cases/case/{approved.pk}/change/"
+    reference = promote(subjects(approved)[0], Promotion(REGION, has_consent=True), both)
+    assert "no catálogo como" not in browser.get(page).content.decode()
+    review.reopen(approved, both)
+    finding = approved.findings.get()
+    review.set_verdict(finding, both, verdict="identified", implant=implants[1])
+    review.approve(approved, both)
+
+    shown = browser.get(page).content.decode()
+    assert f"no catálogo como {implants[0]}" in shown
+    assert f"/admin/implants/referenceimage/{reference.pk}/change/" in shown
+    with pytest.raises(PromotionRefused, match=str(implants[0])):
+        promote(subjects(approved)[0], Promotion(REGION, has_consent=True), both)
+    with django_capture_on_commit_callbacks(execute=True):
+        erase(holding_of_case(approved))
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+
+
 def test_page_is_guarded_against_other_sites(both: User, approved: Case) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(both)

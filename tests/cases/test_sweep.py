@@ -184,6 +184,21 @@ def test_sweep_takes_over_an_edit_that_nobody_told_of(
     assert sweep.sweep(form).edited == 0
 
 
+def test_sweep_takes_over_that_an_answer_was_cleared(
+    sandbox: SandboxProcess, form: JotformForm
+) -> None:
+    submission = submit(sandbox)
+    sweep.sweep(form)
+    process()
+    assert Case.objects.get().tooth
+    sandbox.edit(submission, {"dente": ""}, webhook=False)
+    assert sweep.sweep(form).edited == 1
+    process()
+    case = Case.objects.get()
+    assert (case.tooth, case.images.count()) == ("", 1)
+    assert sweep.sweep(form).edited == 0
+
+
 def test_sweep_does_not_fill_a_case_again_whose_data_were_deleted(
     sandbox: SandboxProcess, form: JotformForm, make_case: Callable[..., Case]
 ) -> None:
