@@ -11,6 +11,9 @@ WORKERS=$ROOT/etc/systemd/system/multi-user.target.wants
 # Where the web process answers on this machine, and for how long it may take until all its parts do.
 WEB=${RAIOX_WEB:-127.0.0.1:8000}
 HEALTH_SECONDS=${RAIOX_HEALTH_SECONDS:-90}
+# What all of them have said. No name in .log: those hold the service's own lines, which other programs judge.
+RECORD=$ROOT/var/log/raiox/releases.txt
+HALTED=no
 # A migration that does not get its lock within this time fails, instead of letting all others wait behind it.
 export PGOPTIONS="-c lock_timeout=5s"
 
@@ -24,9 +27,35 @@ die() {
 # One release or rollback at a time; the kernel lets go of it when this process ends, however it does.
 alone() {
     [ -n "$ROOT" ] || [ "$(id -u)" = 0 ] || die "run it as root"
+    on_record
     mkdir -p "$RELEASES"
     exec 9> "$HOME_FOLDER/release.lock"
     flock --nonblock 9 || die "another release or rollback is under way"
+}
+
+# What has begun comes to its end, also when the connection breaks through which somebody watches: without that, a sick
+# release could be left running. Its words go on into RECORD.
+on_record() {
+    trap '' PIPE HUP
+    mkdir -p "$(dirname "$RECORD")"
+    printf '%s  %s\n' "$(date '+%F %T')" "${0##*/}" >> "$RECORD"
+    exec > >(record)
+    RECORDERS=($!)
+    exec 2> >(record >&2)
+    RECORDERS+=($!)
+    trap leave EXIT
+}
+
+# Ctrl-C is for the script, whose last words are still to be written down.
+record() {
+    trap '' INT
+    exec tee -p -a "$RECORD"
+}
+
+leave() {
+    if [ "$HALTED" = yes ]; then restart; fi
+    exec >&- 2>&-
+    wait "${RECORDERS[@]}" || true
 }
 
 # The release that a link (current, previous) leads to; empty when there is none.
@@ -66,11 +95,11 @@ run() {
     as_service cp "$1/staticfiles.json" "$MANIFEST" && link current "$1" || return 1
     if [ -n "$before" ] && [ "$before" != "$1" ]; then link previous "$before"; fi
     # Nobody else would start what was stopped here, should this script end between.
-    trap restart EXIT
+    HALTED=yes
     mapfile -t units < <(workers)
     [ ${#units[@]} = 0 ] || systemctl stop "${units[@]}" 9>&- || say "the workers did not stop" >&2
     manage "$1" activate_encoder --bundled --if-none || encoder=unknown
-    trap - EXIT
+    HALTED=no
     restart
     [ "$encoder" = known ] && is_healthy "$1"
 }

@@ -8,6 +8,7 @@ are those of the virtual environment that runs the tests.
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -185,18 +186,40 @@ class ReleaseMachine:
 
     def run(self, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """release.sh or rollback.sh, out of the working copy."""
+        command = [str(ROOT / "deploy/release" / script), *arguments]
         return subprocess.run(
-            [str(ROOT / "deploy/release" / script), *arguments],
-            env={
-                "PATH": f"{self.programs}:{os.environ['PATH']}",
-                "LANG": "C.UTF-8",
-                "RAIOX_ROOT": str(self.root),
-                "RAIOX_INSTALL": str(self.programs / "install"),
-                "RAIOX_WEB": self.web,
-                "RAIOX_HEALTH_SECONDS": "15",
-            },
-            capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
+            command, env=self._environment, capture_output=True, text=True, timeout=300
+        )
+
+    def run_and_hang_up(self, word: str, script: str, *arguments: str) -> int:
+        """The same, over a connection that breaks once `word` was read; its exit status."""
+        command = [str(ROOT / "deploy/release" / script), *arguments]
+        with subprocess.Popen(
+            command, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True, start_new_session=True,
+        ) as process:  # fmt: skip
+            assert process.stdout and process.stderr
+            assert any(word in line for line in process.stdout)
+            process.stdout.close()
+            process.stderr.close()
+            os.killpg(process.pid, signal.SIGHUP)
+            return process.wait(300)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": f"{self.programs}:{os.environ['PATH']}",
+            "LANG": "C.UTF-8",
+            "RAIOX_ROOT": str(self.root),
+            "RAIOX_INSTALL": str(self.programs / "install"),
+            "RAIOX_WEB": self.web,
+            "RAIOX_HEALTH_SECONDS": "15",
+        }
+
+    @property
+    def record(self) -> str:
+        """What releases have said, as it can be read afterwards."""
+        return (self.root / "var/log/raiox/releases.txt").read_text()
 
     def answering(self) -> str:
         """The commit that /health names."""

@@ -1,6 +1,7 @@
 """Releases on a machine of their own: what goes wrong leaves running what ran."""
 
 import fcntl
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,27 @@ def test_an_unhealthy_release_is_taken_back(machine: ReleaseMachine, first: str)
     assert machine.answering() == machine.link("current") == first
     assert machine.link("previous") == "", "nobody should roll back to what was never healthy"
     assert "0900_probe" in machine.migrations(), "the code of before bears them"
+
+
+def test_an_unhealthy_release_is_taken_back_although_nobody_listens(
+    machine: ReleaseMachine, first: str
+) -> None:
+    """The connection breaks right after the switch; what was said is read in the record."""
+    commit = machine.commit({"raiox/wsgi.py": "raise RuntimeError"}, since=first)
+    assert machine.run_and_hang_up("switching", "release.sh", commit) == 1
+    assert machine.answering() == machine.link("current") == first
+    said = machine.record.rpartition("switching")[2].splitlines()
+    assert any("coming back to" in line for line in said)
+    assert f"{commit} was not healthy: {first} runs again" in said[-1]
+
+
+def test_all_that_is_said_can_be_read_afterwards(machine: ReleaseMachine, first: str) -> None:
+    begun = len(machine.record)
+    done = machine.run("rollback.sh", first)
+    assert f"{first} runs already" in refused(done)
+    head, *said = machine.record[begun:].splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d [\d:]{8}  rollback.sh", head)
+    assert said == done.stderr.splitlines()
 
 
 @pytest.mark.parametrize(
