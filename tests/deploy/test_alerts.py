@@ -112,12 +112,23 @@ def all_finished(but: str = "") -> Series:
     return {key: value for unit in units for key, value in finished(unit, "0x250").items()}
 
 
-RAIOX = {"job": "raiox"}
-MACHINE = {"job": "machine", "instance": "db:9100"}
-
-
 def probed(module: str) -> dict[str, str]:
     return {"job": "probe", "module": module, "instance": f"https://raiox.example/{module}"}
+
+
+def targets(but: str = "", **up: str) -> Series:
+    """All that is watched answers but what is named in `up`; `but`: a job whose list is empty."""
+    told = {
+        key: value
+        for job in {"raiox", "machine", "watch"} - {but}
+        for key, value in gauge("up", up.get(job, "1x30"), job=job, instance=f"of-{job}").items()
+    }
+    probes = {} if but == "probe" else gauge("up", up.get("probe", "1x30"), **probed("alive"))
+    return told | probes
+
+
+RAIOX = {"job": "raiox"}
+MACHINE = {"job": "machine", "instance": "db:9100"}
 
 
 CASES = {
@@ -242,6 +253,12 @@ CASES = {
         "raiox-backup-objects nunca terminou bem desde que é vigiado.", "204h",
         {"unit": "raiox-backup-objects"}, "1h",
     ),
+    "vigilancia-cega": Case(
+        targets(probe="0x30"), targets(raiox="0x30", machine="0x30"),
+        "A vigilância está cega: probe https://raiox.example/alive não responde ou não está na"
+        " lista.",
+        labels=probed("alive"),
+    ),
 }  # fmt: skip
 
 
@@ -286,6 +303,34 @@ def test_alert_fires_and_keeps_quiet(name: str, tmp_path: Path) -> None:
     if lasts := ALERTS[name].get("for"):  # what passes by itself is not told
         tests.append(unit_test(name, case.fires, _half(lasts), [], case.step))
     done = check(tmp_path, tests, case.step)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("job", "labels"),
+    [
+        ("probe", {"job": "probe", "module": "alive"}),
+        ("raiox", {"job": "raiox"}),
+        ("machine", {"job": "machine"}),
+    ],
+)
+def test_an_empty_list_of_targets_is_told(job: str, labels: dict[str, str], tmp_path: Path) -> None:
+    says = f"A vigilância está cega: {job}  não responde ou não está na lista."
+    case = Case({}, {}, says, labels=labels)
+    told = unit_test("vigilancia-cega", targets(but=job), "20m", [fired("vigilancia-cega", case)])
+    done = check(tmp_path, [told])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_exporter_of_the_watch_that_is_dead_is_told(tmp_path: Path) -> None:
+    labels = {"job": "watch", "instance": "of-watch"}
+    says = "A vigilância está cega: watch of-watch não responde ou não está na lista."
+    case = Case({}, {}, says, labels=labels)
+    series = targets(watch="0x30")
+    done = check(
+        tmp_path,
+        [unit_test("vigilancia-cega", series, "20m", [fired("vigilancia-cega", case)])],
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
