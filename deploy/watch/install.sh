@@ -6,13 +6,15 @@
 #   RAIOX_ADDRESS=10.0.0.2 RAIOX_WATCH_ADDRESS=10.0.0.5 deploy/watch/install.sh machine
 #
 # watch    on a machine of its own (stage's will do): Prometheus, Alertmanager, blackbox exporter
-# machine  on each server: node exporter; on application servers also who watches the watch
+# machine  on each server, the one that watches too: node exporter; on application servers also who watches the watch
 # Addresses are private ones. --skip-packages leaves out apt.
 set -euo pipefail
 WATCH=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=deploy/server/lib.sh
 . "$WATCH/../server/lib.sh"
 GIVEN=/etc/raiox/watch.env
+# All that can be given.
+NAMES="TELEGRAM_CHAT_ID RAIOX_APP_ADDRESSES RAIOX_ADDRESS RAIOX_WATCH_ADDRESS"
 UNITS=/etc/systemd/system
 
 main() {
@@ -65,9 +67,9 @@ watch() {
     for name in prometheus prometheus-alertmanager prometheus-blackbox-exporter; do
         ensure "$name at each start" enabled "$name.service"
         ensure "$name has read its files" read "$name" "systemctl restart $name.service" \
-            /etc/prometheus /etc/default "$CREDENTIALS" "$UNITS"
+            /etc/prometheus "/etc/default/$name" "$CREDENTIALS" "$UNITS/prometheus-alertmanager.service.d"
     done
-    say "to do" "on each server: METRICS_NETWORKS with this machine's address, and install.sh machine"
+    say "to do" "on each server, this one too: install.sh machine; on application servers METRICS_NETWORKS"
 }
 
 machine() {
@@ -77,7 +79,7 @@ machine() {
     ensure "$RAIOX_WATCH_ADDRESS may ask the node exporter" port "$RAIOX_WATCH_ADDRESS" 9100
     ensure "node exporter at each start" enabled prometheus-node-exporter.service
     ensure "node exporter has read its file" read prometheus-node-exporter \
-        "systemctl restart prometheus-node-exporter.service" /etc/default
+        "systemctl restart prometheus-node-exporter.service" /etc/default/prometheus-node-exporter
     if [ -f "$ROOT$UNITS/raiox-web.service" ]; then application; fi
 }
 
@@ -94,15 +96,16 @@ application() {
     ensure "the watch is watched" running raiox-watched.timer
 }
 
-# Each NAME from the environment, else as it was given before.
+# Each NAME from the environment, else as it was given before. One machine can be of both kinds: what the other one was
+# given stays.
 remember() {
     local name lines=""
-    for name; do
+    for name in $NAMES; do
         printf -v "$name" %s "${!name:-$(setting "$name" "$GIVEN")}"
-        [ -n "${!name}" ] || die "$name is not given (try --help)"
-        lines+="$name=${!name}"$'\n'
+        if [ -n "${!name}" ]; then lines+="$name=${!name}"$'\n'; fi
     done
-    if [ -n "${RAIOX_WATCH_ADDRESS:-}" ]; then lines+="WATCH_URL=http://$RAIOX_WATCH_ADDRESS:9093"$'\n'; fi
+    for name; do [ -n "${!name}" ] || die "$name is not given (try --help)"; done
+    if [ -n "$RAIOX_WATCH_ADDRESS" ]; then lines+="WATCH_URL=http://$RAIOX_WATCH_ADDRESS:9093"$'\n'; fi
     file "=${lines%$'\n'}" "$GIVEN"
 }
 

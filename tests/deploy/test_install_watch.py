@@ -53,6 +53,21 @@ def test_a_second_run_knows_all_and_changes_nothing(empty: Machine, kind: str) -
     assert "ready       0 steps changed something" in made(empty, kind)
 
 
+def test_the_machine_that_watches_is_watched_too(empty: Machine) -> None:
+    """Both kinds on one machine: neither forgets what the other one was given."""
+    itself = {"RAIOX_ADDRESS": "10.0.0.5", "RAIOX_WATCH_ADDRESS": "10.0.0.5"}
+    made(empty, "watch", **GIVEN["watch"])
+    made(empty, "machine", **itself)
+    given = empty.file("/etc/raiox/watch.env").read_text().splitlines()
+    assert set(given) == {
+        f"{name}={value}"
+        for name, value in (GIVEN["watch"] | itself | {"WATCH_URL": "http://10.0.0.5:9093"}).items()
+    }
+    for kind in ("watch", "machine"):
+        assert "ready       0 steps changed something" in made(empty, kind)
+    assert "ufw allow from 10.0.0.5 to any port 9100 proto tcp" in empty.told("ufw")
+
+
 def test_machine_that_watches(empty: Machine) -> None:
     made(empty, "watch", **GIVEN["watch"])
     folder = empty.file("/etc/prometheus")
