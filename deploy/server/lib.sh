@@ -148,7 +148,8 @@ make_credential() {
 }
 random() { openssl rand -hex 32; }
 
-# The value of NAME in a file of settings; empty when it is not there.
+# The value of NAME in a file of settings, without the quotes that systemd allows (as in release/lib.sh); empty when it is
+# not there.
 setting() {
-    if [ -f "$ROOT$2" ]; then sed -n "s/^$1=//p" "$ROOT$2" | tail -n 1; fi
+    if [ -f "$ROOT$2" ]; then sed -n "s/^$1=//p" "$ROOT$2" | tail -n 1 | tr -d "\"'"; fi
 }

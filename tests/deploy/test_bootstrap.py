@@ -151,6 +151,15 @@ def test_the_certificate_comes_by_http_and_then_the_site_has_tls(server: Machine
     assert server.told("certbot") == []
 
 
+def test_settings_may_stand_in_quotes_as_systemd_takes_them(server: Machine) -> None:
+    server.set(PUBLIC_URL=f'"https://{HOST}"', METRICS_NETWORKS="'127.0.0.0/8,10.0.0.5'")
+    server.make("app")
+    site = server.file("/etc/nginx/sites-enabled/raiox").read_text()
+    assert f"server_name {HOST};" in site
+    readers = server.file("/etc/nginx/snippets/raiox-metrics.conf").read_text().splitlines()
+    assert readers[2:] == ["allow 127.0.0.0/8;", "allow 10.0.0.5;", "deny all;"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
