@@ -2,6 +2,7 @@
 # The steps of an application server. Sourced by bootstrap.sh.
 
 SETTINGS=/etc/raiox/raiox.env
+APPLICATION_SETTINGS=/etc/raiox/application.env
 UNITS=/etc/systemd/system
 RELEASE=/opt/raiox/current
 # Those that run the product get product.conf: its user, settings and secrets.
@@ -19,6 +20,7 @@ application_server() {
     packages "postgresql-client-$POSTGRESQL_MAJOR"
     if [ "$WITH_PACKAGES" = yes ]; then backup_tools_are_new_enough; fi
     places
+    remember_timers
     settings_and_secrets
     units
     log_rotation
@@ -26,7 +28,16 @@ application_server() {
     bans
     ensure "firewall: $("$FOLDER/ufw.sh" app --show)" firewall app
     services
-    snapshots
+    if [ "$RAIOX_TIMERS" = on ]; then snapshots; fi
+}
+
+# Backups are one machine's work: two would make two dumps, and delete each other's scratch databases. Given once in the
+# environment, known from then on.
+remember_timers() {
+    RAIOX_TIMERS=${RAIOX_TIMERS:-$(setting RAIOX_TIMERS "$APPLICATION_SETTINGS")}
+    RAIOX_TIMERS=${RAIOX_TIMERS:-on}
+    [[ $RAIOX_TIMERS =~ ^(on|off)$ ]] || die "RAIOX_TIMERS is on or off, not $RAIOX_TIMERS"
+    file "=RAIOX_TIMERS=$RAIOX_TIMERS" "$APPLICATION_SETTINGS"
 }
 
 backup_tools_are_new_enough() {
@@ -184,18 +195,22 @@ make_firewall() { "$FOLDER/ufw.sh" "$1"; }
 
 # --- What runs ---
 services() {
-    local unit number
+    local unit number timers=$TIMERS
     ensure "raiox-web.socket at each start" enabled raiox-web.socket
     ensure "raiox-web at each start" enabled raiox-web.service
     for number in $(seq "${RAIOX_WORKERS:-1}"); do
         ensure "worker $number at each start" enabled "raiox-worker@$number.service"
     done
-    for unit in $TIMERS; do ensure "$unit at each start" enabled "$unit"; done
+    if [ "$RAIOX_TIMERS" = off ]; then
+        for unit in $TIMERS; do ensure "$unit is another machine's" off "$unit"; done
+        timers=
+    fi
+    for unit in $timers; do ensure "$unit at each start" enabled "$unit"; done
     if [ ! -e "$ROOT$RELEASE" ]; then
         say "to do" "no release is installed: nothing is started yet"
         return
     fi
-    for unit in raiox-web.socket raiox-web.service $TIMERS; do ensure "$unit runs" running "$unit"; done
+    for unit in raiox-web.socket raiox-web.service $timers; do ensure "$unit runs" running "$unit"; done
     for number in $(seq "${RAIOX_WORKERS:-1}"); do
         ensure "worker $number runs" running "raiox-worker@$number.service"
     done

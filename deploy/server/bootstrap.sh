@@ -3,6 +3,7 @@
 # run again at any time: what is so already is left alone.
 #
 #   deploy/server/bootstrap.sh app
+#   RAIOX_TIMERS=off deploy/server/bootstrap.sh app     # each further application server: the first makes the backups
 #   RAIOX_APP_ADDRESSES=10.0.0.2 RAIOX_DATABASE_ADDRESS=10.0.0.3 deploy/server/bootstrap.sh database
 #   deploy/server/bootstrap.sh tls        # on the application server, once its name leads to it
 #

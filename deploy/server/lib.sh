@@ -126,6 +126,8 @@ is_enabled() { systemctl is-enabled --quiet "$1"; }
 make_enabled() { systemctl enable --quiet "$1"; }
 is_running() { systemctl is-active --quiet "$1"; }
 make_running() { systemctl start "$1"; }
+is_off() { ! is_enabled "$1" && ! is_running "$1"; }
+make_off() { systemctl disable --quiet --now "$1"; }
 
 # --- What programs have read: NAME COMMAND PATHS...; a run that broke off before it is made up for ---
 READ=/var/lib/raiox-bootstrap

@@ -21,6 +21,7 @@ case $verb in
     is-enabled) [ -e "$state/enabled-$1" ] ;;
     is-active) [ -e "$state/active-$1" ] ;;
     enable) touch "$state/enabled-$1" ;;
+    disable) shift; rm -f "$state/enabled-$1" "$state/active-$1" ;;
     start | restart | reload-or-restart) touch "$state/active-$1" ;;
     daemon-reload) ;;
     *) echo "unknown verb $verb" >&2; exit 1 ;;

@@ -133,6 +133,26 @@ def test_with_a_release_everything_is_started(machine: Machine) -> None:
     }  # fmt: skip
 
 
+def timers(machine: Machine) -> set[str]:
+    """Those that start by themselves, and those that run."""
+    return {path.name for path in machine.state.glob("*-raiox-*.timer")}
+
+
+def test_one_application_server_has_the_timers_and_each_remembers(machine: Machine) -> None:
+    machine.install_release()
+    machine.make("app")
+    assert len(timers(machine)) == 8
+    machine.make("app", RAIOX_TIMERS="off")
+    assert timers(machine) == set()
+    assert machine.make("app")[-1] == "ready       0 steps changed something"
+    assert timers(machine) == set()
+    machine.make("app", RAIOX_TIMERS="on")
+    machine.make("app")
+    assert len(timers(machine)) == 8
+    refused = machine.bootstrap("app", "--skip-packages", RAIOX_TIMERS="no")
+    assert refused.returncode != 0 and "RAIOX_TIMERS is on or off" in refused.stderr
+
+
 def test_the_certificate_comes_by_http_and_then_the_site_has_tls(server: Machine) -> None:
     server.set(PUBLIC_URL=f"http://{HOST}", CERTBOT_EMAIL="ops@raiox.example")
     server.make("app")
