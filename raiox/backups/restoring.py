@@ -9,10 +9,10 @@ import hashlib
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Final, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -24,6 +24,7 @@ from raiox.backups.fingerprint import differences, fingerprint
 from raiox.backups.manifest import Manifest
 from raiox.backups.newest import Backup, database_bucket
 from raiox.backups.postgres import Database, complaints, program
+from raiox.backups.rights import Server
 from raiox.backups.storage import Bucket, Download, Told
 
 Progress = Callable[[int], object]
@@ -116,12 +117,15 @@ def restored(
             if found := differences(backup.manifest.tables, fingerprint(scratch)):
                 raise DamagedError("It is not what was backed up: " + " ".join(found))
             yield scratch
-        finally:
-            _drop(maintenance, scratch)
+        except BaseException:
+            with suppress(BackupError):  # the next attempt drops it; this one's reason counts
+                _drop(maintenance, scratch)
+            raise
+        _drop(maintenance, scratch)
 
 
 @contextmanager
-def _alone(database: Database) -> Iterator[psycopg.Connection[Any]]:
+def _alone(database: Database) -> Iterator[Server]:
     """A connection to the server, for one restore at a time; another one is refused."""
     with database.maintenance() as connection:
         number = int.from_bytes(hashlib.sha256(database.name.encode()).digest()[:8], signed=True)
@@ -184,41 +188,96 @@ def _put_in_place(new: Database, target: Database, *, replace: bool) -> Restored
     if not replace:
         refuse_if_not_empty(target)  # once more: the restore took its time
     is_empty = not target.tables()
-    kept = "" if is_empty else _name_before(target.name)
-    unset: list[str] = []
+    kept = _name_before(target.name) if target.exists() else ""
+    names = ({target.name: kept} if kept else {}) | {new.name: target.name}
     with target.maintenance() as maintenance:
-        if target.exists():
-            unset = rights.take_over(maintenance, target.name, new.name)
-        try:
-            if is_empty:
-                _drop(maintenance, target)
-            else:
-                _rename(maintenance, target.name, kept)
-            _rename(maintenance, new.name, target.name)
-        except psycopg.Error as error:
-            said = f"The backup could not take the name {target.name}: {error}"
-            if kept and not target.exists():
-                _rename(maintenance, kept, target.name)
-            raise BackupError(said) from error
+        unset = rights.take_over(maintenance, target.name, new.name) if kept else []
+        with _closed(maintenance, target, names):
+            _rename(maintenance, names)
+        if kept and is_empty:
+            with suppress(BackupError):  # then it is told of, as one that holds something is
+                _drop(maintenance, target.sibling(kept))
+                kept = ""
     return Restored(kept, unset)
 
 
-def _rename(maintenance: psycopg.Connection[Any], name: str, new_name: str) -> None:
-    """Whoever is connected is sent away: a database with visitors keeps its name."""
-    maintenance.execute(_sql("ALTER DATABASE {} ALLOW_CONNECTIONS false", name))
+@contextmanager
+def _closed(maintenance: Server, target: Database, names: Iterable[str]) -> Iterator[None]:
+    """Nobody is in these databases nor comes in; if it fails they are open again.
+
+    Raises `BackupError` with what went wrong.
+    """
     try:
-        maintenance.execute(
-            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = %s",
-            [name],
-        )
-        maintenance.execute(_sql("ALTER DATABASE {} RENAME TO {}", name, new_name))
-        name = new_name
-    finally:
-        maintenance.execute(_sql("ALTER DATABASE {} ALLOW_CONNECTIONS true", name))
+        for name in names:
+            maintenance.execute(_sql("ALTER DATABASE {} ALLOW_CONNECTIONS false", name))
+            _send_away(maintenance, name)
+        yield
+    except psycopg.Error as error:
+        visitors = _visitors(maintenance, names)  # before it is open again
+        told = f"The backup could not take the name {target.name}: {error}{visitors}"
+        _open(target, names)
+        raise BackupError(told) from error
+    except BaseException:
+        _open(target, names)
+        raise
 
 
-def _drop(maintenance: psycopg.Connection[Any], database: Database) -> None:
-    maintenance.execute(_sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", database.name))
+def _send_away(maintenance: Server, name: str) -> None:
+    """End the sessions that this account may end.
+
+    Others may leave by themselves: renaming waits five seconds for them. What has no role is
+    PostgreSQL's own (autovacuum), and renaming sends it away.
+    """
+    asked = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND usesysid IS NOT NULL"
+    for (pid,) in maintenance.execute(asked, [name]).fetchall():
+        with suppress(psycopg.errors.InsufficientPrivilege):
+            maintenance.execute("SELECT pg_terminate_backend(%s, 10000)", [pid])
+
+
+def _rename(maintenance: Server, names: dict[str, str]) -> None:
+    """All of them or none, and open again: at no moment a name is without its database."""
+    with maintenance.transaction():
+        for name, new_name in names.items():
+            maintenance.execute(_sql("ALTER DATABASE {} RENAME TO {}", name, new_name))
+            maintenance.execute(_sql("ALTER DATABASE {} ALLOW_CONNECTIONS true", new_name))
+
+
+def _open(target: Database, names: Iterable[str]) -> None:
+    """Let people connect again, over a connection of its own: the other one may be broken."""
+    statements = [_sql("ALTER DATABASE {} ALLOW_CONNECTIONS true", name) for name in names]
+    try:
+        with target.maintenance() as maintenance:
+            for statement in statements:
+                maintenance.execute(statement)
+    except (BackupError, psycopg.Error) as error:
+        told = "; ".join(statement.as_string(None) for statement in statements)
+        raise BackupError(
+            f"{target.name} is as it was, but takes no connections before somebody runs: {told} "
+            f"({error})"
+        ) from error
+
+
+def _visitors(maintenance: Server, names: Iterable[str]) -> str:
+    """Whose sessions there are in these databases, for people; empty if nobody is known."""
+    if maintenance.closed:
+        return ""
+    asked = """SELECT DISTINCT datname, usename, application_name FROM pg_stat_activity
+        WHERE datname = ANY(%s) AND usesysid IS NOT NULL ORDER BY 1, 2, 3"""
+    found = maintenance.execute(asked, [list(names)]).fetchall()
+    told = ", ".join(f"{role} in {name} ({what or 'unnamed'})" for name, role, what in found)
+    return (
+        f"\nSessions that this account may not end: {told}. Close them and repeat." if told else ""
+    )
+
+
+def _drop(maintenance: Server, database: Database) -> None:
+    """Raises `BackupError` if somebody is in it whom this account may not send away."""
+    try:
+        maintenance.execute(_sql("DROP DATABASE IF EXISTS {} WITH (FORCE)", database.name))
+    except psycopg.Error as error:
+        visitors = _visitors(maintenance, [database.name])
+        told = f"The database {database.name} could not be dropped: {error}{visitors}"
+        raise BackupError(told) from error
 
 
 def _name_before(name: str) -> str:

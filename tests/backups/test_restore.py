@@ -1,17 +1,23 @@
 """What a restore refuses, and what it leaves as it was."""
 
 import shlex
+import threading
+import time
+from collections.abc import Iterator
+from typing import Final, LiteralString
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from psycopg import sql
+from psycopg import OperationalError, sql
 
 from implants.models import ReferenceVector
+from raiox.backups import restoring, rights
 from raiox.backups.encryption import Keys
 from raiox.backups.newest import newest_backup
 from raiox.backups.postgres import Database
 from raiox.backups.restoring import restored
+from raiox.backups.rights import Server
 from raiox.backups.storage import Bucket, Download
 from raiox.golive.backups import left_by_restores
 from raiox.golive.line import Plan, Status
@@ -128,6 +134,19 @@ def test_another_database_of_the_server_takes_it(database: Database, bucket: Buc
     assert on_server(asked) == [(False,)], "it holds patients' data, too"
 
 
+def test_a_database_without_tables_is_replaced_and_not_kept(
+    database: Database, bucket: Bucket
+) -> None:
+    seed()
+    run("backup_database")
+    empty = database.sibling(f"{database.name}_empty")
+    on_server("CREATE DATABASE {}", empty.name)
+    with empty.connect():
+        assert "kept as" not in run("restore_database", "--into", empty.name)
+    assert rows(empty) == 60
+    assert ours(database) == {database.name, empty.name}
+
+
 def test_an_older_backup_is_named(database: Database, bucket: Bucket) -> None:
     seed()
     older = back_up()
@@ -205,9 +224,14 @@ def test_two_restores_at_once_are_refused(database: Database, bucket: Bucket) ->
         run("verify_backup")
 
 
-def test_an_account_that_is_no_superuser_can_restore(
+@pytest.fixture
+def plain(
     database: Database, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[Database]:
+    """A backup, and where it may go: a database to be made by an account that is no superuser.
+
+    The commands run as that account, as in production.
+    """
     seed()
     back_up()
     role = f"{database.name}_role"
@@ -218,24 +242,7 @@ def test_an_account_that_is_no_superuser_can_restore(
     try:
         with monkeypatch.context() as patched:
             patched.setattr(Database, "configured", lambda: plain)
-            with pytest.raises(CommandError, match="psql template1 -c 'CREATE EXTENSION vector'"):
-                run("restore_database")
-            with database.sibling("template1").connect() as template:
-                template.execute("CREATE EXTENSION vector")
-            run("restore_database")
-            assert rows(plain) == 60
-            with database.connect() as superuser:
-                superuser.execute(f"ALTER DATABASE {plain.name} SET log_statement = 'none'")
-            assert "superuser must: ALTER DATABASE … SET log_statement = none" in run(
-                "restore_database", "--replace"
-            )
-            closed = f"SELECT has_database_privilege('public', '{plain.name}', 'CONNECT')"
-            assert on_server(closed) == [(False,)]
-            run("backup_database")
-            assert "The backup is whole" in run("verify_backup")
-        on_server("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
-        with plain.maintenance() as elsewhere:
-            assert elsewhere.info.dbname == "template1"
+            yield plain
     finally:
         on_server("GRANT CONNECT ON DATABASE postgres TO PUBLIC")
         with database.sibling("template1").connect() as template:
@@ -244,6 +251,192 @@ def test_an_account_that_is_no_superuser_can_restore(
             if name.startswith(plain.name):
                 on_server("DROP DATABASE {} WITH (FORCE)", name)
         on_server("DROP ROLE {}", role)
+
+
+@pytest.fixture
+def changed(database: Database, plain: Database) -> Database:
+    """The same, restored once and changed since: there is a row less."""
+    with database.sibling("template1").connect() as template:
+        template.execute("CREATE EXTENSION vector")
+    run("restore_database")
+    with plain.connect() as open_connection:
+        open_connection.execute(
+            "DELETE FROM reference_vectors WHERE id = (SELECT min(id) FROM reference_vectors)"
+        )
+    assert rows(plain) == 59
+    return plain
+
+
+def test_an_account_that_is_no_superuser_can_restore(database: Database, plain: Database) -> None:
+    with pytest.raises(CommandError, match="psql template1 -c 'CREATE EXTENSION vector'"):
+        run("restore_database")
+    with database.sibling("template1").connect() as template:
+        template.execute("CREATE EXTENSION vector")
+    run("restore_database")
+    assert rows(plain) == 60
+    with database.connect() as superuser:
+        superuser.execute(f"ALTER DATABASE {plain.name} SET log_statement = 'none'")
+    assert "superuser must: ALTER DATABASE … SET log_statement = none" in run(
+        "restore_database", "--replace"
+    )
+    with database.connect() as superuser:
+        closed = f"SELECT has_database_privilege('public', '{plain.name}', 'CONNECT')"
+        assert superuser.execute(closed).fetchall() == [(False,)]
+    run("backup_database")
+    assert "The backup is whole" in run("verify_backup")
+    with database.connect() as superuser:
+        superuser.execute("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC")
+    with plain.maintenance() as elsewhere:
+        assert elsewhere.info.dbname == "template1"
+
+
+def is_open(database: Database) -> bool:
+    with database.maintenance() as server:
+        asked = "SELECT datallowconn FROM pg_database WHERE datname = %s"
+        return server.execute(asked, [database.name]).fetchall() == [(True,)]
+
+
+def names_like(plain: Database) -> list[str]:
+    return sorted(name for name in databases() if name.startswith(plain.name))
+
+
+_OTHERS: Final = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND backend_type = 'autovacuum worker'
+"""
+
+
+@pytest.fixture
+def vacuumed(database: Database, changed: Database) -> Iterator[Database]:
+    """PostgreSQL is at work in it by itself, slowly enough to be met there."""
+    with changed.connect() as owner:
+        owner.execute("CREATE TABLE busy WITH (autovacuum_vacuum_cost_delay = 100,"
+            " autovacuum_vacuum_cost_limit = 1, autovacuum_vacuum_threshold = 1)"
+            " AS SELECT generate_series(1, 300000) AS number")  # fmt: skip
+        owner.execute("UPDATE busy SET number = number + 1")
+    with database.connect() as superuser:
+        superuser.execute("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+        superuser.execute("SELECT pg_reload_conf()")
+        try:
+            for _ in range(600):
+                [(count,)] = superuser.execute(_OTHERS, [changed.name]).fetchall()
+                if count:
+                    break
+                time.sleep(0.1)
+            assert count, "autovacuum does not come"
+            yield changed
+        finally:
+            superuser.execute("ALTER SYSTEM RESET autovacuum_naptime")
+            superuser.execute("SELECT pg_reload_conf()")
+
+
+def test_autovacuum_is_sent_away(database: Database, vacuumed: Database) -> None:
+    # Ours are too, and so is the account's own.
+    with vacuumed.connect() as visitor:
+        said = run("restore_database", "--replace")
+        with pytest.raises(OperationalError):
+            visitor.execute("SELECT 1")
+    assert rows(vacuumed) == 60
+    kept = vacuumed.sibling(next(name for name in names_like(vacuumed) if "_before_" in name))
+    assert f"kept as {kept.name}:" in said
+    assert rows(kept) == 59
+    assert is_open(vacuumed) and is_open(kept)
+
+
+def test_a_superuser_who_stays_is_named_and_everything_is_as_it_was(
+    database: Database, changed: Database
+) -> None:
+    with database.sibling(changed.name).connect() as superuser:
+        superuser.execute("SET application_name = 'pgAdmin'")
+        with pytest.raises(CommandError) as raised:
+            run("restore_database", "--replace")
+        assert superuser.execute("SELECT 1").fetchone() == (1,)
+        who = superuser.info.user
+    assert f"Sessions that this account may not end: {who} in {changed.name} (pgAdmin)" in str(
+        raised.value
+    )
+    assert names_like(changed) == [changed.name]
+    assert is_open(changed)
+    assert rows(changed) == 59
+
+
+def test_a_superuser_who_goes_is_waited_for(
+    database: Database, changed: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    superuser = database.sibling(changed.name).connect()
+    send_away = restoring._send_away
+
+    def and_leave(server: Server, name: str) -> None:
+        send_away(server, name)
+        threading.Timer(0.5, superuser.close).start()
+
+    monkeypatch.setattr(restoring, "_send_away", and_leave)
+    run("restore_database", "--replace")
+    assert rows(changed) == 60
+
+
+def test_whoever_is_in_the_new_one_keeps_the_old_one_in_its_place(
+    database: Database, changed: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of both renamings is possible, the second is not: none of them is done."""
+    take_over = rights.take_over
+    sessions = []
+
+    def and_enter(server: Server, source: str, target: str) -> list[str]:
+        sessions.append(database.sibling(target).connect())
+        return take_over(server, source, target)
+
+    monkeypatch.setattr(rights, "take_over", and_enter)
+    with pytest.raises(CommandError, match=f"may not end: .* in {changed.name}__restoring "):
+        run("restore_database", "--replace")
+    assert is_open(changed)
+    assert rows(changed) == 59
+    assert names_like(changed) == [changed.name, f"{changed.name}__restoring"]
+    with pytest.raises(CommandError, match="__restoring could not be dropped"):
+        run("restore_database", "--replace")
+    for session in sessions:
+        session.close()
+    monkeypatch.undo()
+
+
+def test_a_restore_that_is_broken_off_between_the_names_changes_nothing(
+    changed: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = restoring._sql
+
+    def broken_off(statement: LiteralString, *names: str) -> sql.Composed:
+        if "RENAME" in statement and names[0].endswith("__restoring"):
+            raise KeyboardInterrupt
+        return first(statement, *names)
+
+    monkeypatch.setattr(restoring, "_sql", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        run("restore_database", "--replace")
+    assert names_like(changed) == [changed.name]
+    assert is_open(changed)
+    assert rows(changed) == 59
+
+
+def test_a_server_that_ends_the_session_between_the_names_changes_nothing(
+    database: Database, changed: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = restoring._sql
+
+    def ended(statement: LiteralString, *names: str) -> sql.Composed:
+        if "RENAME" in statement and names[0].endswith("__restoring"):
+            with database.connect() as superuser:
+                superuser.execute(
+                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+                    "WHERE usename = %s",
+                    [changed.parameters["user"]],
+                )
+        return first(statement, *names)
+
+    monkeypatch.setattr(restoring, "_sql", ended)
+    with pytest.raises(CommandError, match=f"could not take the name {changed.name}"):
+        run("restore_database", "--replace")
+    assert changed.name in names_like(changed)
+    assert is_open(changed)
+    assert rows(changed) == 59
 
 
 def test_a_server_that_is_too_old_is_refused(
