@@ -2,7 +2,8 @@
 
 `<environment>/objects/current/<bucket>/<key>` is the copy of what is there,
 `…/deleted/<moment>/<bucket>/<key>` what was deleted or replaced, kept for `DELETED_OBJECTS_DAYS`.
-Patients' films are no exception to their own time: of them nothing is kept once they are deleted.
+Of patients' films nothing is kept once they are deleted, and nothing comes back; that goes for
+those that were promoted into the catalogue too (`raiox.backups.named`).
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from django.conf import settings
 from implants.catalogue import PatientKeyError, refuse_patient_key
 from raiox.backups.copying import check_copy, copy_object, is_copy, was_made_of
 from raiox.backups.errors import BackupError, DamagedError
+from raiox.backups.named import forgotten, unnamed
 from raiox.backups.storage import Bucket
 
 _FEW: Final = 20
@@ -31,6 +33,7 @@ class Report:
     unchanged: int = 0
     set_aside: int = 0
     expired: int = 0
+    left_out: list[str] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -72,30 +75,44 @@ class Copies:
                 "Their copies stay where they are: put them back with --restore, or say "
                 "--accept-deletions if they were meant to be deleted."
             )
+        not_kept = forgotten(gone)
         for key in gone:
             yield key
-            self._set_aside(key)
+            if key not in not_kept:
+                self._set_aside(key)
             self.target.delete(self._current + key)
 
     def expire(self) -> None:
-        """Delete what was set aside more than `DELETED_OBJECTS_DAYS` ago."""
+        """Delete what was set aside more than `DELETED_OBJECTS_DAYS` ago, or is named no more."""
         limit = self.target.now() - timedelta(days=settings.DELETED_OBJECTS_DAYS)
-        for item in list(self.target.list(f"{self._root}deleted/")):
-            if item["LastModified"] < limit:
+        place = f"{self._root}deleted/"
+        items = list(self.target.list(place))
+        # <moment>/<bucket>/<key>
+        keys = [item["Key"].removeprefix(place).split("/", 2)[-1] for item in items]
+        not_kept = forgotten(keys)
+        for item, key in zip(items, keys, strict=True):
+            if item["LastModified"] < limit or key in not_kept:
                 self.target.delete(item["Key"])
                 self.report.expired += 1
 
     def put_back(self, folder: str, moment: str) -> Iterator[str]:
         """Copy back what the bucket lacks below `folder`: of now, or what was set aside `moment`.
 
-        Nothing that is there is replaced. Each copy is checked before; each key in turn.
+        Nothing that is there is replaced, and a film that needs a row and has none is left out: it
+        was erased. Each copy is checked before; each key in turn. Raises `BackupError` if the
+        database does not say.
         """
         place = f"{self._root}deleted/{moment}/{self.source.name}/" if moment else self._current
         present = {item["Key"] for item in self.source.list(folder)}
-        for key, item in self._listed(place, folder).items():
+        copies = self._listed(place, folder)
+        left_out = unnamed(copies.keys() - present)
+        for key, item in copies.items():
             yield key
             if key in present:
                 self.report.unchanged += 1
+                continue
+            if key in left_out:
+                self.report.left_out.append(key)
                 continue
             try:
                 check_copy(self.target, item["Key"])

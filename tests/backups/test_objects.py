@@ -2,21 +2,36 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
+from django.db import connection
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import FakeKey, s3_backends
 
+from cases.models import Case, CaseImage
+from cases.promotion import key_prefix
+from implants.catalogue import COPIES
+from implants.models import ReferenceImage
 from raiox.backups.storage import Bucket, Upload, configured
 from tests.backups.conftest import keys_in
 from tests.backups.test_keeping import age
 from tests.backups.test_round_trip import run
+from tests.factories import ReferenceImageFactory
+from webhooks.models import JotformForm
 
 FILMS = {f"referencia/straumann/blx_{number}.jpg": bytes([number]) * 1000 for number in range(5)}
 OTHERS = {"uploads/patient.png": b"a patient", "health/x": b"raiox"}
 CURRENT = "test/objects/current/"
+
+
+class Promoted(NamedTuple):
+    """Keys of two films of the catalogue, and what erases the case that the first is of."""
+
+    patients: str
+    curators: str
+    erase: Callable[[], None]
 
 
 @pytest.fixture
@@ -32,6 +47,11 @@ def copies(bucket: Bucket, settings: Any) -> Bucket:
     for part in ("BUCKET", "REGION", "ENDPOINT", "KEY", "SECRET"):
         setattr(settings, f"OBJECTS_BACKUP_{part}", getattr(settings, f"BACKUP_{part}"))
     return bucket
+
+
+def open_case() -> Case:
+    form = JotformForm.objects.create(form_id="24", title="Form")
+    return Case.objects.create(form=form, submission_id="62")
 
 
 def stored(bucket: Bucket, key: str) -> FakeKey:
@@ -163,6 +183,122 @@ def test_of_a_patients_film_nothing_is_kept(films: Bucket, copies: Bucket, setti
     assert ", 0 set aside," in run("backup_objects")
     assert current(films, copies) == FILMS
     assert set_aside(copies) == []
+
+
+@pytest.fixture
+def promoted(
+    db: None,
+    films: Bucket,
+    bucket_storage: Callable[[str], None],
+    django_capture_on_commit_callbacks: Any,
+) -> Promoted:
+    """A case of whose film a reference was made, and a curator's reference of the same kind."""
+    bucket_storage(films.name)
+    case = open_case()
+    names = [f"{COPIES}7/{number * 64}.png" for number in "ab"]
+    for name in names:
+        films.put(name, b"film " + name.encode())
+    ReferenceImageFactory.create(
+        image=names[0], source_key=f"{key_prefix(case.pk)}image/1/finding/1"
+    )
+    ReferenceImageFactory.create(image=names[1], source_key="curator/7/b")
+
+    def erase() -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            call_command("erase_case", str(case.pk), "--yes")
+
+    run("backup_objects")
+    return Promoted(names[0], names[1], erase)
+
+
+def test_an_erased_patients_promoted_film_is_not_put_back(
+    films: Bucket, copies: Bucket, promoted: Promoted
+) -> None:
+    promoted.erase()
+    assert promoted.patients not in keys_in(films)
+    films.delete(promoted.curators)  # by accident: its row is there
+    films.delete("referencia/straumann/blx_1.jpg")  # used in place: it never needed a row
+    said = run("backup_objects", "--restore")
+    assert said.splitlines()[0].startswith(f"{promoted.patients}: left out")
+    assert "2 copied, 4 unchanged" in said and "1 left out, 0 failed" in said
+    assert promoted.patients not in keys_in(films)
+    assert {promoted.curators, "referencia/straumann/blx_1.jpg"} < set(keys_in(films))
+
+
+def test_of_an_erased_patients_promoted_film_nothing_is_kept(
+    films: Bucket, copies: Bucket, promoted: Promoted
+) -> None:
+    films.delete(promoted.curators)
+    promoted.erase()
+    assert "1 set aside, 0 set aside before" in run("backup_objects")
+    assert [key.rpartition("/")[2] for key in set_aside(copies)] == ["b" * 64 + ".png"]
+    assert promoted.patients not in current(films, copies)
+    moment = set_aside(copies)[0].split("/")[3]
+    assert run("backup_objects", "--restore", "--deleted", moment).startswith("1 copied")
+    assert promoted.curators in keys_in(films)
+
+
+def test_what_was_set_aside_goes_when_its_patient_is_erased(
+    films: Bucket, copies: Bucket, promoted: Promoted
+) -> None:
+    """As earlier versions left them, or after an accident: a row named it then."""
+    films.delete(promoted.patients)
+    assert "1 set aside" in run("backup_objects")
+    [kept] = set_aside(copies)
+    assert promoted.patients in kept
+    promoted.erase()
+    moment = kept.split("/")[3]
+    assert "0 copied" in run("backup_objects", "--restore", "--deleted", moment)
+    assert "1 set aside before and deleted now" in run("backup_objects")
+    assert set_aside(copies) == []
+
+
+def test_a_database_that_is_not_restored_yet_deletes_nothing_and_gets_nothing(
+    films: Bucket, copies: Bucket, promoted: Promoted
+) -> None:
+    films.delete(promoted.curators)
+    assert "1 set aside" in run("backup_objects")
+    films.delete(promoted.patients)
+    ReferenceImage.objects.all().delete()
+    assert "0 copied" in run("backup_objects", "--restore")
+    assert "1 set aside, 0 set aside before" in run("backup_objects")
+    assert len(set_aside(copies)) == 2
+
+
+def test_a_film_in_uploads_is_put_back_only_for_its_case(
+    films: Bucket, copies: Bucket, settings: Any, db: None
+) -> None:
+    settings.OBJECTS_BACKUP_FOLDERS = ["uploads/"]
+    case = open_case()
+    films.put("uploads/another.png", b"another patient")
+    films.put("uploads/legado/a.png", b"of the earlier service, which has no rows")
+    CaseImage.objects.create(case=case, url="https://a/b", file="uploads/patient.png")
+    run("backup_objects")
+    for key in ("patient.png", "another.png", "legado/a.png"):
+        films.delete(f"uploads/{key}")
+    assert "uploads/another.png: left out" in run("backup_objects", "--restore")
+    assert {key for key in keys_in(films) if key.startswith("uploads/")} == {
+        "uploads/patient.png", "uploads/legado/a.png",
+    }  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_its_tables_the_database_is_not_taken_for_one_that_names_nothing(
+    films: Bucket, copies: Bucket
+) -> None:
+    films.put(f"{COPIES}7/a.png", b"film")
+    run("backup_objects")
+    films.delete(f"{COPIES}7/a.png")
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE reference_images RENAME TO hidden")
+    try:
+        for arguments in (["--restore"], []):
+            with pytest.raises(CommandError, match="does not say which films it names"):
+                run("backup_objects", *arguments)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE hidden RENAME TO reference_images")
+    assert f"{COPIES}7/a.png" in current(films, copies)
 
 
 def test_big_objects_are_copied_in_parts(

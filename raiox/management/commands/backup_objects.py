@@ -21,7 +21,8 @@ class Command(ExampleCommand):
     help = (
         "Copy the folders OBJECTS_BACKUP_FOLDERS of the bucket with the films into "
         "OBJECTS_BACKUP_BUCKET: what is new or changed, each checked where it is read and where it "
-        "arrives. What was deleted or replaced is kept for DELETED_OBJECTS_DAYS."
+        "arrives. What was deleted or replaced is kept for DELETED_OBJECTS_DAYS; patients' films, "
+        "and our own copies that no row names any more, are not."
     )
     examples = """examples:
   manage.py backup_objects
@@ -52,7 +53,8 @@ After an interruption, run the same command again.
         parser.add_argument(
             "--restore",
             action="store_true",
-            help="copy back what the bucket lacks; nothing that is there is replaced",
+            help="copy back what the bucket lacks, after the database and its erasures; nothing "
+            "that is there is replaced, and no film comes back that was deleted with its row",
         )
         parser.add_argument(
             "--deleted",
@@ -77,11 +79,14 @@ After an interruption, run the same command again.
         self._report(copies.report)
 
     def _report(self, report: Report) -> None:
+        for key in report.left_out:
+            self.stderr.write(f"{key}: left out, no row of the database names it any more")
         for key, reason in report.failures:
             self.stderr.write(f"{key}: {reason}")
         self.stdout.write(
             f"{report.copied} copied, {report.unchanged} unchanged, {report.set_aside} set aside, "
-            f"{report.expired} set aside before and deleted now, {len(report.failures)} failed."
+            f"{report.expired} set aside before and deleted now, {len(report.left_out)} left out, "
+            f"{len(report.failures)} failed."
         )
         if report.failures:
             raise CommandError(f"{len(report.failures)} failed (listed above).")
