@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
-from implants.catalogue import Film, add_film, defer_embedding, store_copy
+from implants.catalogue import PROMOTED, Film, add_film, defer_embedding, store_copy
 from implants.examination import Examination, examine
 from implants.models import Implant, ReferenceImage
 from implants.radiograph import Radiograph, RadiographError, reopen_copy
@@ -116,7 +116,8 @@ def promote(subject: Subject, promotion: Promotion, actor: User) -> ReferenceIma
     with transaction.atomic():
         _check_again(subject)
     # Before the transaction, which must not wait for storage.
-    film = replace(film, stored_at=store_copy(subject.implant.pk, film.radiograph))
+    name = store_copy(subject.implant.pk, film.radiograph, place=PROMOTED)
+    film = replace(film, stored_at=name)
     with transaction.atomic():
         _check_again(subject)
         reference, created = add_film(

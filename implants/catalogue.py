@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 COPIES: Final = "referencia/raiox/"
 """Where our own copies lie, so that seeding from `referencia/` never takes them for new films."""
+PROMOTED: Final = f"{COPIES}casos/"
+"""Where those of patients' films lie: nothing of them may be kept when their row is gone."""
 _PATIENTS_FOLDERS: Final = frozenset({"uploads", "clientes"})
 
 _CALIBRATION_LOCK: Final = "calibration"
@@ -149,13 +151,13 @@ def add_film(
     return added
 
 
-def store_copy(implant_id: int, film: Radiograph) -> str:
+def store_copy(implant_id: int, film: Radiograph, *, place: str = COPIES) -> str:
     """Our copy of a film of this implant in the default storage, made if it is missing: its name.
 
-    Needs no database.
+    Needs no database. `place` is `COPIES` or `PROMOTED`.
     """
     # The name tells the content: what an interrupted attempt left behind is the same film.
-    name = f"{COPIES}{implant_id}/{film.sha256}.png"
+    name = f"{place}{implant_id}/{film.sha256}.png"
     if default_storage.exists(name):
         return name
     return default_storage.save(name, ContentFile(clean_copy(film)))

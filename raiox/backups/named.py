@@ -1,10 +1,9 @@
 """Which films the database names.
 
-Our own copies of films go with their rows, so one that no row names was deleted on purpose. It may
-have been promoted from the case of a patient who asked to be erased; its key doesn't tell, since a
-curator's film has a key of the same kind. No such film is kept or put back; the same goes for the
-films of cases. What lies elsewhere below `referencia/` belongs to whoever put it there, and needs
-no row; neither do those of the earlier service.
+A patient's film goes with its row, so one that no row names was deleted on purpose: perhaps she
+asked to be erased. No such film is put back, and of those that were promoted into the catalogue no
+copy is kept. A curator's film may have been deleted by mistake: its copy is kept and put back, as
+are those that are used in place and those of the earlier service.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ from django.db import Error
 
 from cases.models import CaseImage
 from cases.privacy.files import FOLDER, LEGACY
-from implants.catalogue import COPIES
+from implants.catalogue import PROMOTED
 from implants.models import ReferenceImage
 from raiox.backups.errors import BackupError
 
@@ -28,11 +27,11 @@ def unnamed(keys: Iterable[str]) -> set[str]:
     Raises `BackupError` if the database does not say.
     """
     wanted = list(keys)
-    copies = [key for key in wanted if key.startswith(COPIES)]
+    promoted = [key for key in wanted if key.startswith(PROMOTED)]
     uploads = [key for key in wanted if key.startswith(_UPLOADS) and not key.startswith(LEGACY)]
     named: set[str] = set()
     try:
-        for some in _in_parts(copies):
+        for some in _in_parts(promoted):
             references = ReferenceImage.objects.filter(image__in=some)
             named.update(references.values_list("image", flat=True))
         for some in _in_parts(uploads):
@@ -43,15 +42,15 @@ def unnamed(keys: Iterable[str]) -> set[str]:
             "The database does not say which films it names. Restore it first, and repeat the "
             f"erasures: {error}"
         ) from error
-    return {*copies, *uploads} - named
+    return {*promoted, *uploads} - named
 
 
 def forgotten(keys: Iterable[str]) -> set[str]:
-    """Our own copies among `keys` that no row names: nothing of them is kept.
+    """Promoted films among `keys` that no row names: nothing of them is kept.
 
     None while the catalogue is empty: it may be one whose restore is still to come.
     """
-    found = unnamed(key for key in keys if key.startswith(COPIES))
+    found = unnamed(key for key in keys if key.startswith(PROMOTED))
     return found if found and ReferenceImage.objects.exists() else set()
 
 

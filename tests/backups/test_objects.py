@@ -12,7 +12,7 @@ from moto.s3.models import FakeKey, s3_backends
 
 from cases.models import Case, CaseImage
 from cases.promotion import key_prefix
-from implants.catalogue import COPIES
+from implants.catalogue import COPIES, PROMOTED
 from implants.models import ReferenceImage
 from raiox.backups.storage import Bucket, Upload, configured
 from tests.backups.conftest import keys_in
@@ -195,7 +195,7 @@ def promoted(
     """A case of whose film a reference was made, and a curator's reference of the same kind."""
     bucket_storage(films.name)
     case = open_case()
-    names = [f"{COPIES}7/{number * 64}.png" for number in "ab"]
+    names = [f"{PROMOTED}7/{'a' * 64}.png", f"{COPIES}7/{'b' * 64}.png"]
     for name in names:
         films.put(name, b"film " + name.encode())
     ReferenceImageFactory.create(
@@ -233,6 +233,18 @@ def test_of_an_erased_patients_promoted_film_nothing_is_kept(
     assert "1 set aside, 0 set aside before" in run("backup_objects")
     assert [key.rpartition("/")[2] for key in set_aside(copies)] == ["b" * 64 + ".png"]
     assert promoted.patients not in current(films, copies)
+    moment = set_aside(copies)[0].split("/")[3]
+    assert run("backup_objects", "--restore", "--deleted", moment).startswith("1 copied")
+    assert promoted.curators in keys_in(films)
+
+
+def test_film_that_a_curator_deleted_with_its_row_is_kept_for_its_days(
+    films: Bucket, copies: Bucket, promoted: Promoted
+) -> None:
+    ReferenceImage.objects.filter(image=promoted.curators).delete()
+    films.delete(promoted.curators)
+    assert "1 set aside, 0 set aside before" in run("backup_objects")
+    assert ", 0 set aside before and deleted now" in run("backup_objects")
     moment = set_aside(copies)[0].split("/")[3]
     assert run("backup_objects", "--restore", "--deleted", moment).startswith("1 copied")
     assert promoted.curators in keys_in(films)
@@ -286,9 +298,9 @@ def test_a_film_in_uploads_is_put_back_only_for_its_case(
 def test_without_its_tables_the_database_is_not_taken_for_one_that_names_nothing(
     films: Bucket, copies: Bucket
 ) -> None:
-    films.put(f"{COPIES}7/a.png", b"film")
+    films.put(f"{PROMOTED}7/a.png", b"film")
     run("backup_objects")
-    films.delete(f"{COPIES}7/a.png")
+    films.delete(f"{PROMOTED}7/a.png")
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE reference_images RENAME TO hidden")
     try:
@@ -298,7 +310,7 @@ def test_without_its_tables_the_database_is_not_taken_for_one_that_names_nothing
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE hidden RENAME TO reference_images")
-    assert f"{COPIES}7/a.png" in current(films, copies)
+    assert f"{PROMOTED}7/a.png" in current(films, copies)
 
 
 def test_big_objects_are_copied_in_parts(

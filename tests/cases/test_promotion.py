@@ -18,7 +18,7 @@ from cases import promotion, review
 from cases.models import Case, CaseEvent, CaseImage, Finding
 from cases.privacy.erasure import erase, holding_of_case
 from cases.promotion import Promotion, PromotionRefused, promote, subjects
-from implants.catalogue import COPIES, add_reference
+from implants.catalogue import PROMOTED, add_reference
 from implants.demo.systems import DemoSystem
 from implants.embedding import embed_reference
 from implants.models import Implant, ReferenceImage, ReferenceVector
@@ -86,7 +86,7 @@ def test_film_becomes_a_reference_with_consent_origin_and_sizes(
     assert reference.sha256 == FILM_SHA, "known by the received bytes"
     key = f"case/{approved.pk}/image/{image.pk}/finding/{finding.pk}"
     assert reference.source_key == key
-    assert str(reference.image.name).startswith(COPIES) and not reference.is_demo
+    assert str(reference.image.name).startswith(PROMOTED) and not reference.is_demo
     assert [job["reference_id"] for job in jobs("implants.embed_reference")] == [reference.pk]
 
 

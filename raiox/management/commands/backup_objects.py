@@ -21,8 +21,8 @@ class Command(ExampleCommand):
     help = (
         "Copy the folders OBJECTS_BACKUP_FOLDERS of the bucket with the films into "
         "OBJECTS_BACKUP_BUCKET: what is new or changed, each checked where it is read and where it "
-        "arrives. What was deleted or replaced is kept for DELETED_OBJECTS_DAYS; patients' films, "
-        "and our own copies that no row names any more, are not."
+        "arrives. What was deleted or replaced is kept for DELETED_OBJECTS_DAYS, but for patients' "
+        "films."
     )
     examples = """examples:
   manage.py backup_objects
@@ -54,7 +54,7 @@ After an interruption, run the same command again.
             "--restore",
             action="store_true",
             help="copy back what the bucket lacks, after the database and its erasures; nothing "
-            "that is there is replaced, and no film comes back that was deleted with its row",
+            "that is there is replaced, no patient's film that was deleted with its row comes back",
         )
         parser.add_argument(
             "--deleted",
