@@ -14,8 +14,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django_redis import get_redis_connection
 from drf_spectacular.utils import extend_schema, inline_serializer
 from PIL import Image
+from redis.exceptions import RedisError
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -98,6 +100,16 @@ def check_replica() -> Findings:
     return {"status": WARNING, "reason": found.reason, "missing_bytes": found.missing_bytes}
 
 
+def check_cache() -> Findings:
+    """Redis answers. While it does not, requests are not counted; nothing is lost."""
+    try:
+        get_redis_connection("default").ping()
+    except RedisError as error:
+        logger.warning("redis does not answer", extra={"error": type(error).__name__})
+        return {"status": WARNING, "reason": "unreachable"}
+    return {"status": OK}
+
+
 def check_storage() -> Findings:
     """Files can be written and removed; asked at most every few seconds."""
     if not cache.get("health:storage"):
@@ -116,13 +128,17 @@ _CHECKS: Final[dict[str, Callable[[], Findings]]] = {
     "queue": check_queue,
     "storage": check_storage,
 }
-_WITHOUT_DATABASE: Final = ("database", "storage")
+_WITHOUT_DATABASE: Final = ("database", "storage", "cache")
 
 
 def check_all() -> dict[str, Findings]:
     """Every part, what was found of it and how long that took (`ms`, in milliseconds)."""
     found: dict[str, Findings] = {}
-    checks = _CHECKS | ({"replica": check_replica} if replica.is_configured() else {})
+    checks = dict(_CHECKS)
+    if replica.is_configured():
+        checks["replica"] = check_replica
+    if settings.REDIS_URL:
+        checks["cache"] = check_cache
     for name, check in checks.items():
         is_down = found.get("database", {}).get("status") == FAILED
         if is_down and name not in _WITHOUT_DATABASE:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
-from django_ratelimit.core import is_ratelimited
+from django_ratelimit.core import get_usage
 
 from raiox.common.client_address import client_address, counted_address
 from webhooks import body as bodies
@@ -79,20 +79,22 @@ def _may_be_unsigned(has_token: bool) -> bool:
 def _count_then(request: HttpRequest, secret: str, act: Callable[[], JsonResponse]) -> JsonResponse:
     """Act unless `secret` was used too often; the cache never sees the secret itself."""
     who = hashlib.sha256(secret.encode()).hexdigest()
-    over = is_ratelimited(
-        request, group="webhook", key=lambda *_: who, rate=settings.WEBHOOK_RATE, increment=True
-    )
-    return _too_many() if over else act()
+    return _too_many() if _is_over(request, "webhook", who, settings.WEBHOOK_RATE) else act()
 
 
 def _is_stranger_over_rate(request: HttpRequest, *, count: bool) -> bool:
     """Whether this address sent too much that was not authenticated; `count` counts this one."""
-    who = counted_address(request)
-    rate = settings.WEBHOOK_RATE_UNAUTHENTICATED
-    over: bool = is_ratelimited(
-        request, group="webhook-stranger", key=lambda *_: who, rate=rate, increment=count
-    )
-    return over
+    who, rate = counted_address(request), settings.WEBHOOK_RATE_UNAUTHENTICATED
+    return _is_over(request, "webhook-stranger", who, rate, count=count)
+
+
+def _is_over(request: HttpRequest, group: str, who: str, rate: str, *, count: bool = True) -> bool:
+    """Nobody is while the counts can't be reached: a webhook that is refused may be lost."""
+    usage = get_usage(request, group=group, key=lambda *_: who, rate=rate, increment=count)
+    if usage is None:
+        logger.warning("webhook not counted: the cache does not answer", extra={"rate": group})
+        return False
+    return bool(usage["should_limit"])
 
 
 def _stranger(request: HttpRequest, code: str, message: str) -> JsonResponse:

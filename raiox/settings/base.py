@@ -183,8 +183,23 @@ PROCRASTINATE_ON_APP_READY = "raiox.worker.prepare"
 
 # --- Cache and rate limits ---
 REDIS_URL: str = env.str("REDIS_URL", default="")
+# A Redis that hangs holds no thread for long. The same for both caches: django-redis has one pool
+# of connections for an address, with the options of whoever asks first.
+_REDIS_PATIENCE = {
+    "SOCKET_CONNECT_TIMEOUT": 0.5,
+    "SOCKET_TIMEOUT": 0.5,
+    "CONNECTION_POOL_KWARGS": {"retry": None},
+}
+# Without Redis nothing is remembered, and everything else goes on.
+REDIS_CACHE = {
+    "BACKEND": "django_redis.cache.RedisCache",
+    "LOCATION": REDIS_URL,
+    "OPTIONS": {**_REDIS_PATIENCE, "IGNORE_EXCEPTIONS": True},
+}
+# A webhook that can't be counted is taken: what is refused may never come again.
+RATELIMIT_FAIL_OPEN = True
 CACHES: dict[str, dict[str, Any]] = {
-    "default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": REDIS_URL}
+    "default": REDIS_CACHE
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -195,10 +210,8 @@ VECTOR_CACHE = {
     "LOCATION": REDIS_URL,
     "KEY_PREFIX": "raiox-vectors",
     "OPTIONS": {
+        **_REDIS_PATIENCE,
         "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-        "SOCKET_CONNECT_TIMEOUT": 0.3,
-        "SOCKET_TIMEOUT": 0.3,
-        "CONNECTION_POOL_KWARGS": {"retry": None},
     },
 }
 if REDIS_URL:

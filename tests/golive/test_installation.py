@@ -104,8 +104,7 @@ def test_workers() -> None:
 
 def use_redis(settings: Any, url: str) -> None:
     settings.REDIS_URL = url
-    one = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url}
-    settings.CACHES = {**settings.CACHES, "default": one}
+    settings.CACHES = {**settings.CACHES, "default": settings.REDIS_CACHE | {"LOCATION": url}}
 
 
 def test_redis_that_answers(settings: Any, redis_url: str) -> None:
