@@ -113,9 +113,12 @@ def promote(subject: Subject, promotion: Promotion, actor: User) -> ReferenceIma
         diameter_mm=promotion.diameter_mm,
         length_mm=promotion.length_mm,
     )
+    if subject.implant.references.filter(sha256=film.radiograph.sha256).exists():
+        raise PromotionRefused(_("The implant has this radiograph already."))
     with transaction.atomic():
         _check_again(subject)
-    # Before the transaction, which must not wait for storage.
+    # Before the transaction, which must not wait for storage. What a refusal in it leaves behind
+    # is deleted at night.
     name = store_copy(subject.implant.pk, film.radiograph, place=PROMOTED)
     film = replace(film, stored_at=name)
     with transaction.atomic():

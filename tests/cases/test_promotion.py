@@ -250,7 +250,7 @@ def test_same_film_is_not_promoted_twice(both: User, approved: Case) -> None:
 
 
 def test_film_that_the_implant_has_already_is_refused(
-    both: User, approved: Case, implants: list[Implant]
+    both: User, approved: Case, implants: list[Implant], media: Path
 ) -> None:
     known = add_reference(implants[0], film_with_secrets()).reference
     ReferenceImage.objects.filter(pk=known.pk).update(sha256=FILM_SHA)
@@ -259,6 +259,7 @@ def test_film_that_the_implant_has_already_is_refused(
 
     assert answer.status_code == 400
     assert ReferenceImage.objects.get() == known
+    assert not (media / PROMOTED).exists(), "no copy of the patient's film"
     examined = logged_in(both).post(address(approved, "examine/"), sent()).json()
     assert examined["state"] == "duplicate"
 
