@@ -92,10 +92,18 @@ make_member() { usermod ${ROOT:+--prefix "$ROOT"} --append --groups "$2" "$1"; }
 
 # --- Packages ---
 is_package() { dpkg-query --show --showformat '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
+# A new machine updates itself at first: that is waited for, for ten minutes. Of itself apt waits for its other lock only.
+update_lists() {
+    local tries=1
+    until apt-get update -qq; do
+        [ "$tries" -lt 30 ] || return 1
+        tries=$((tries + 1))
+        sleep 20
+    done
+}
 make_package() {
-    if [ "$LISTS" = old ]; then apt-get update -qq; fi
+    if [ "$LISTS" = old ]; then update_lists; fi
     LISTS=new
-    # A new machine updates itself at first: that is waited for.
     DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=a \
         apt-get -o DPkg::Lock::Timeout=600 install -qq --no-install-recommends "$1"
 }
@@ -112,7 +120,7 @@ packages() {
 is_postgresql_repository() { grep -qsi 'signed-by' "$ROOT"/etc/apt/sources.list.d/pgdg.{sources,list}; }
 make_postgresql_repository() {
     /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y
-    apt-get update -qq
+    update_lists
 }
 postgresql_repository() {
     packages ca-certificates postgresql-common

@@ -6,6 +6,8 @@
 #   watch     SSH; install.sh of deploy/watch adds who may ask
 # SSH is let in at the ports at which sshd listens, and at the one by which whoever runs this has come.
 set -euo pipefail
+# Its words are compared below; ufw heeds LANGUAGE before all others.
+export LC_ALL=C LANGUAGE=C
 kind=${1:-}
 
 # A number a line. sshd that does not say where it listens ends this: the wall could lock its owner out.

@@ -31,7 +31,8 @@ esac
 UFW = """#!/bin/sh
 state=$(dirname "$0")/../state; mkdir -p "$state"; touch "$state/ufw"
 case $* in
-    status) [ -e "$state/ufw-on" ] && echo "Status: active" || echo "Status: inactive" ;;
+    status) [ "$LANGUAGE $LC_ALL" = "C C" ] && word=Status || word=Estado
+            [ -e "$state/ufw-on" ] && echo "$word: active" || echo "$word: inactive" ;;
     "show added") cat "$state/ufw" ;;
     "--force enable") touch "$state/ufw-on" ;;
     *) {real} --dry-run "$@" > /dev/null || exit 1

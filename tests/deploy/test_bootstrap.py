@@ -207,15 +207,20 @@ def test_help_gives_examples(machine: Machine) -> None:
 # Packages: apt itself is not asked, since it would change this machine
 
 
+def has_postgresql_s_own(machine: Machine) -> None:
+    """The project's packages; the script that adds them would write to this machine itself."""
+    sources = machine.file("/etc/apt/sources.list.d/pgdg.sources")
+    sources.parent.mkdir(parents=True)
+    sources.write_text("Signed-By: somebody\n")
+
+
 @pytest.mark.parametrize(("pg_dump", "is_new_enough"), [("15.9", False), ("16.4", True)])
 def test_backup_tools_are_never_older_than_the_server(
     machine: Machine, pg_dump: str, is_new_enough: bool
 ) -> None:
     machine.fake("dpkg-query", "#!/bin/sh\necho installed\n")
     machine.fake("pg_dump", f"#!/bin/sh\necho 'pg_dump (PostgreSQL) {pg_dump}'\n")
-    sources = machine.file("/etc/apt/sources.list.d/pgdg.sources")
-    sources.parent.mkdir(parents=True)
-    sources.write_text("Signed-By: somebody\n")
+    has_postgresql_s_own(machine)
     done = machine.bootstrap("app")
     assert (done.returncode == 0) is is_new_enough, done.stderr
     assert is_new_enough or "its backups would fail" in done.stderr
@@ -234,9 +239,7 @@ def test_missing_packages_are_installed_one_by_one(machine: Machine) -> None:
         for last; do :; done; touch "{machine.state}/has-$last"; echo "$*" >> {machine.state}/apt
     """,
     )
-    sources = machine.file("/etc/apt/sources.list.d/pgdg.sources")
-    sources.parent.mkdir(parents=True)
-    sources.write_text("Signed-By: somebody\n")
+    has_postgresql_s_own(machine)
     machine.fake("pg_dump", "#!/bin/sh\necho 'pg_dump (PostgreSQL) 17.1'\n")
     done = machine.bootstrap("app", POSTGRESQL_MAJOR="17")
     assert done.returncode == 0, done.stderr
@@ -247,6 +250,29 @@ def test_missing_packages_are_installed_one_by_one(machine: Machine) -> None:
     assert "done        package nginx" in done.stdout.splitlines()
     machine.bootstrap("app", POSTGRESQL_MAJOR="17")
     assert machine.told("apt") == []
+
+
+@pytest.mark.parametrize(("tries", "is_enough"), [(3, True), (31, False)])
+def test_lists_that_somebody_else_reads_are_waited_for(
+    machine: Machine, tries: int, is_enough: bool
+) -> None:
+    machine.fake("dpkg-query", f'#!/bin/sh\n[ -e "{machine.state}/had" ] && echo installed\n')
+    machine.fake(
+        "apt-get",
+        f"""#!/bin/sh
+        echo "$*" >> {machine.state}/apt
+        case $* in
+            update*) [ $(grep -c update {machine.state}/apt) -ge {tries} ] ;;
+            *) touch {machine.state}/had ;;
+        esac
+    """,
+    )
+    machine.fake("sleep", "#!/bin/sh\n")
+    has_postgresql_s_own(machine)
+    machine.bootstrap("app")
+    asked = machine.told("apt")
+    assert len([line for line in asked if line.startswith("update")]) == min(tries, 30)
+    assert any(" install " in line for line in asked) is is_enough
 
 
 # Snapshots of the machine
