@@ -131,6 +131,12 @@ def test_each_secret_has_its_rotation() -> None:
     assert [name for name in {*handed, *asked} if f"`{name}`" not in table] == []
 
 
+def test_every_job_of_a_pull_request_is_to_be_required() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    (rule,) = re.findall(r"^- \*\*Proteção dos ramos.*?(?=^- )", TEXT, re.MULTILINE | re.DOTALL)
+    assert [job for job in jobs if f"`{job}`" not in rule] == []
+
+
 def test_units_and_settings_that_it_names_are_there() -> None:
     places = [path.name for path in (ROOT / "deploy").rglob("raiox-*")]
     units = {re.split(r"[@.]", name)[0] for name in places}

@@ -100,6 +100,17 @@ def test_each_job_may_read_and_nothing_else(path: Path) -> None:
     assert workflow["concurrency"]["group"]
 
 
+def test_the_servers_python_is_tried_with_what_releases_install() -> None:
+    job = loaded(FOLDER / "workflows/ci.yml")["jobs"]["server"]
+    given = [step.get("with", {}).get("python-version") for step in job["steps"]]
+    assert "3.12" in given, "Ubuntu 24.04's"
+    (run,) = [step["run"] for step in job["steps"] if "run" in step]
+    release = (ROOT / "deploy/release/release.sh").read_text()
+    options = ("--require-hashes", "--only-binary :all:", "requirements/base.txt")
+    assert all(option in run and option in release for option in options)
+    assert "manage.py check" in run
+
+
 def test_each_environment_waits_for_the_tests() -> None:
     deploy = loaded(FOLDER / "workflows/deploy.yml")
     assert set(deploy["jobs"]["release"]["needs"]) == {"ci", "load"}
