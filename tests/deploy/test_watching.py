@@ -26,7 +26,7 @@ from tests.deploy.watchers import (
     prometheus_files,
 )
 from tests.figures import figures, value
-from tests.sandbox.process import wait_for
+from tests.sandbox.process import ROOT, wait_for
 from tests.stack import SYSTEMS, Stack, film
 
 TELEGRAM: Final = "/bot123:abc/sendMessage"
@@ -234,6 +234,23 @@ def test_the_chat_hears_of_it_in_portuguese(watching: Watching, telegram: Loopba
     # While nothing answers, the health of its parts is no news; and nobody is told of "vigia".
     assert set(told) == {"servico-fora-do-ar", "fila-parada"}
     assert not any(b"vigia" in asked.body for asked in telegram.asked)
+
+
+def test_the_runbook_s_own_alert_reaches_the_chat(watching: Watching, telegram: Loopback) -> None:
+    """And its question finds nothing that does not answer."""
+    text = (ROOT / "deploy/OPERACAO.md").read_text()
+    (add,) = re.findall(r"^amtool .*$", text, re.MULTILINE)
+    (ask,) = re.findall(r"^promtool query .*$", text, re.MULTILINE)
+    add = add.replace("http://127.0.0.1:9093", watching.alertmanager)
+    ask = ask.replace("http://127.0.0.1:9090", watching.prometheus)
+    done = run("bash", "-c", add)
+    assert done.returncode == 0, done.stderr
+    told = "URGENTE: Teste da vigilância."
+    assert wait_for(
+        lambda: any(told in json.loads(asked.body)["text"] for asked in telegram.asked), 30
+    )
+    done = run("bash", "-c", ask)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
 def test_finished_tells_only_of_our_units(tmp_path: Path) -> None:
