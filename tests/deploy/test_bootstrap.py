@@ -105,6 +105,21 @@ def test_secrets_of_our_own_are_made_up_and_others_are_told_to_be_empty(machine:
     assert not any(value in line for value in made for line in said)
 
 
+def test_secrets_that_were_brought_before_are_kept(machine: Machine) -> None:
+    """Of a machine that was lost, out of the vault: a new token would turn Jotform away."""
+    folder = machine.file("/etc/raiox/credentials")
+    folder.mkdir(parents=True)
+    for name in ("SECRET_KEY", "WEBHOOK_TOKENS", "BACKUP_ENCRYPTION_KEY"):
+        (folder / name).write_text(f"{name} of before\n")
+        (folder / name).chmod(0o644)
+    machine.file("/etc/raiox/raiox.env").write_text("RAIOX_ENV=production\n")
+    machine.make("app")
+    for name in ("SECRET_KEY", "WEBHOOK_TOKENS", "BACKUP_ENCRYPTION_KEY"):
+        assert (folder / name).read_text() == f"{name} of before\n"
+        assert mode(folder / name) == "0o600"
+    assert machine.file("/etc/raiox/raiox.env").read_text() == "RAIOX_ENV=production\n"
+
+
 def test_a_run_that_broke_off_is_made_up_for(machine: Machine) -> None:
     good = (machine.bin / "nginx").read_text()
     machine.fake("nginx", "#!/bin/sh\necho 'nginx: [emerg] no' >&2; exit 1\n")
