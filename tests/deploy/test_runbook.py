@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from django.core.management import get_commands, load_command_class
 from tests.sandbox.process import ROOT
 
 TEXT = (ROOT / "deploy/OPERACAO.md").read_text()
+APPLICATION = (ROOT / "deploy/server/application.sh").read_text()
 MARK = re.compile(r"(Testado|À mão|Não executado): (.+)")
 # What stands for something of the operator's, and what it may be where a number is asked for.
 PLACEHOLDER = re.compile(r"<([^<>\n]+)>")
@@ -135,6 +137,71 @@ def test_every_job_of_a_pull_request_is_to_be_required() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
     (rule,) = re.findall(r"^- \*\*Proteção dos ramos.*?(?=^- )", TEXT, re.MULTILINE | re.DOTALL)
     assert [job for job in jobs if f"`{job}`" not in rule] == []
+
+
+def section(title: str) -> str:
+    """The text below a heading, to the next one of its kind."""
+    return TEXT.split(f"# {title}\n", 1)[1].split("\n## ", 1)[0].split("\n### ", 1)[0]
+
+
+def test_the_cloud_s_firewall_lets_in_what_the_machines_let_in() -> None:
+    scripts = [ROOT / "deploy/server/ufw.sh", ROOT / "deploy/watch/install.sh"]
+    text = "\n".join(path.read_text() for path in scripts)
+    ports = set(re.findall(r"allow (\d+)/tcp|any port (\d+)|may ask.*(?<!\d)(\d{4})$", text, re.M))
+    opened = {port for found in ports for port in found if port} | {"22"}
+    assert opened == {"22", "80", "443", "5432", "9093", "9100"}
+    rows = re.findall(
+        r"^ *\| (?:\w+|\w+, \w+) \| ([\d, ]+) \|", section("1. Na nuvem"), re.MULTILINE
+    )
+    assert {port for row in rows for port in row.split(", ")} == opened
+
+
+def test_the_scripts_come_anew_whenever_they_are_asked_for(tmp_path: Path) -> None:
+    """Out of a bare clone, which fetches nothing by itself; what was deleted goes."""
+
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+
+    def run(*lines: str) -> None:
+        script = (
+            "\n".join(lines).replace("/opt/", f"{tmp_path}/opt/").replace("/root/", f"{tmp_path}/")
+        )
+        subprocess.run(["bash", "-ec", script], cwd=tmp_path, check=True)
+
+    def commit(change: str) -> None:
+        run(f"cd origin; {change}; git add --all; git {' '.join(who)} commit --quiet --message x")
+
+    first, renew = [block.commands for block in blocks() if "/repository.git" in str(block)][:2]
+    run("git init --quiet --initial-branch=main origin; mkdir origin/deploy")
+    commit("echo 1 > deploy/old.sh")
+    run(PLACEHOLDER.sub("origin", first[-1]))
+    run(*renew)
+    commit("git mv deploy/old.sh deploy/new.sh")
+    run(*renew)
+    assert [path.name for path in (tmp_path / "raiox/deploy").iterdir()] == ["new.sh"]
+
+
+def test_watching_is_set_up_in_an_order_that_works() -> None:
+    text = section("8. Vigilância")
+    names = [path.name for path in (ROOT / "deploy/watch/targets").iterdir()]
+    steps = [
+        "install.sh watch", "credentials/TELEGRAM_BOT_TOKEN", "install.sh watch\nRAIOX_ADDRESS=",
+        "Na aplicação, o mesmo token", "METRICS_NETWORKS=", "bootstrap.sh app", "raiox-alert@teste",
+        "amtool alert add",
+    ]  # fmt: skip
+    places = [text.index(step) for step in steps]
+    assert places == sorted(places)
+    for name in names:
+        assert places[1] < text.index(f"/etc/prometheus/raiox/{name}") < places[2]
+
+
+def test_a_lost_machine_gets_its_secrets_before_new_ones_are_made() -> None:
+    text = section("Máquina perdida")
+    before, application, database, both = re.split(r"^\*\*(?:Só|As) ", text, flags=re.MULTILINE)
+    made_up = re.findall(r"^ +(\w+) \| (\w+)\) .* random ;;$", APPLICATION, re.MULTILINE)
+    assert [name for name in made_up[0] if f"`{name}`" not in before] == []
+    assert "DATABASE_PASSWORD" in database and "BACKUP_ENCRYPTION_KEY" in application
+    assert "/var/lib/raiox/encoders" in application
+    assert "#restaurar" in database and "#restaurar" in both and "#restaurar" not in application
 
 
 def test_units_and_settings_that_it_names_are_there() -> None:
