@@ -92,7 +92,8 @@ make_member() { usermod ${ROOT:+--prefix "$ROOT"} --append --groups "$2" "$1"; }
 
 # --- Packages ---
 is_package() { dpkg-query --show --showformat '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
-# A new machine updates itself at first: that is waited for, for ten minutes. Of itself apt waits for its other lock only.
+# A new machine updates itself at first: that is waited for, ten minutes long. By itself apt waits for its other lock
+# only.
 update_lists() {
     local tries=1
     until apt-get update -qq; do
@@ -158,8 +159,8 @@ make_credential() {
 }
 random() { openssl rand -hex 32; }
 
-# The value of NAME in a file of settings, without the quotes that systemd allows (as in release/lib.sh); empty when it is
-# not there.
+# The value of NAME in a file of settings, without the quotes that systemd allows (as in release/lib.sh); empty when it
+# is not there.
 setting() {
     if [ -f "$ROOT$2" ]; then sed -n "s/^$1=//p" "$ROOT$2" | tail -n 1 | tr -d "\"'"; fi
 }
