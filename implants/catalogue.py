@@ -164,12 +164,17 @@ def store_copy(implant_id: int, film: Radiograph, *, place: str = COPIES) -> str
 
 
 def replace_film(reference: ReferenceImage, film: Film) -> None:
-    """The film behind the reference's source key has other content now."""
+    """The film behind the reference's source key has other content now.
+
+    The implant lies elsewhere on it: the region of the film before does not count any more.
+    """
     refuse_patient_key(film.stored_at)
     reference.sha256 = film.radiograph.sha256
     reference.image.name = film.stored_at or store_copy(reference.implant_id, film.radiograph)
+    reference.region = None
     with transaction.atomic():
-        reference.save(update_fields=["sha256", "image"])
+        reference.save(update_fields=["sha256", "image", "region"])
+        record(reference, CHANGE, gettext("Radiograph replaced, to be marked anew."))
         forget_vectors(reference)
 
 

@@ -70,7 +70,8 @@ class LeaveOneOut:
     `own_similarity` is the best to another film of its implant, `own_rank` the place of its implant
     among all (1 the best; 0: it has no other film). `other_implant_ids` and `other_similarity` are
     the best of the other implants (0 when there is none). NaN is the similarity to nothing.
-    `single_references`: how many implants of the catalogue have one film only.
+    `single_references`: how many implants of the catalogue have one film only. `with_region` and
+    `with_whole_film`: the shares of them that have a film with a marked part, and without.
     """
 
     reference_ids: Ids
@@ -81,6 +82,8 @@ class LeaveOneOut:
     other_implant_ids: Ids
     other_similarity: Floats
     single_references: int
+    with_region: float
+    with_whole_film: float
 
     @property
     def has_own(self) -> NDArray[np.bool_]:
@@ -122,7 +125,13 @@ def leave_one_out(catalogue: CatalogueVectors) -> LeaveOneOut:
         other_implant_ids=np.where(np.isfinite(best), other, 0),
         other_similarity=_or_nan(best),
         single_references=int((sizes == 1).sum()),
+        with_region=_share(catalogue.implant_ids[catalogue.has_region], implants),
+        with_whole_film=_share(catalogue.implant_ids[~catalogue.has_region], implants),
     )
+
+
+def _share(some: Ids, implants: Ids) -> float:
+    return len(np.unique(some)) / max(len(implants), 1)
 
 
 def blocks(asking: int, count: int) -> Iterator[slice]:

@@ -69,14 +69,16 @@ class Evidence:
 def gather(found: LeaveOneOut, decisions: Sequence[Decision], *, has_region: bool) -> Evidence:
     """The evidence on questions with a region, or on whole films.
 
-    The two are never mixed: how alike whole films are says nothing about regions.
+    The two are never mixed: how alike whole films are says nothing about regions. An implant of
+    which there are only films of the other kind is hardly ever found, as if it were not there.
     """
     asked = found.has_own & (found.has_region == has_region) & ~np.isnan(found.other_similarity)
     decided = [decision for decision in decisions if decision.has_region == has_region]
     count, own = int(asked.sum()), found.own_similarity[asked]
     other, right = found.other_similarity[asked], found.is_right[asked]
     known = _weight_of_reference(count, len(decided))
-    strange = known * STRANGERS / (1 - STRANGERS)
+    there = (1 - STRANGERS) * (found.with_region if has_region else found.with_whole_film)
+    strange = known * (1 - there) / there if count else 0.0
     implants = {decision.chosen_id for decision in decided if decision.chosen_id is not None}
     # Those of references that hardly count any more must not make decisions on one implant many.
     if known * count >= len(decided):

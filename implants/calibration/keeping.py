@@ -22,7 +22,7 @@ from implants.suspects import keep_suspicions, suspicious
 
 logger = logging.getLogger(__name__)
 
-_MADE: Final = "calibration, quality, suspicions, depths"
+_MADE: Final = "calibration by kind of film, quality, suspicions, depths"
 """What a refresh makes: with something new in it, what is there already is made anew."""
 
 # A vector made anew is a new row; an implant can be merged, a film turn out to be another's.

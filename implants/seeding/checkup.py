@@ -7,10 +7,10 @@ from typing import Any, Final
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.files.storage import default_storage
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from implants.catalogue import without_vector
-from implants.models import Encoder, Manufacturer, ReferenceImage
+from implants.models import Encoder, Implant, Manufacturer, ReferenceImage
 
 _UNIT_TOLERANCE: Final = 1e-3
 _LOOKUPS_AT_ONCE: Final = 8
@@ -18,7 +18,11 @@ _LOOKUPS_AT_ONCE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """What was found. Lists hold ids of references; `duplicates` holds lists of them."""
+    """What was found. Lists hold ids of references; `duplicates` holds lists of them.
+
+    `implants_unmarked`: ids of implants that have films, but none with a marked part. No trouble,
+    but whoever marks the implant on a patient's film will hardly ever find one of these.
+    """
 
     encoder: str
     manufacturers: list[dict[str, Any]]
@@ -27,6 +31,7 @@ class Checkup:
     not_unit_length: list[int]
     duplicates: list[list[int]]
     files_gone: list[int]
+    implants_unmarked: list[int]
 
     def problems(self) -> list[str]:
         """One sentence for each kind of trouble; empty if all is well."""
@@ -55,6 +60,7 @@ def check() -> Checkup:
         not_unit_length=_not_unit_length(),
         duplicates=_duplicates(),
         files_gone=_files_gone(),
+        implants_unmarked=_implants_unmarked(),
     )
 
 
@@ -100,6 +106,12 @@ def _duplicates() -> list[list[int]]:
         .order_by("ids")
     )
     return list(same.values_list("ids", flat=True))
+
+
+def _implants_unmarked() -> list[int]:
+    marked = ReferenceImage.objects.filter(implant=OuterRef("pk"), region__isnull=False)
+    implants = Implant.objects.filter(~Exists(marked), references__isnull=False)
+    return list(implants.distinct().order_by("pk").values_list("pk", flat=True))
 
 
 def _files_gone() -> list[int]:

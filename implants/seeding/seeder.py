@@ -249,11 +249,10 @@ def _make(plan: _Plan) -> None:
 
 
 def _encoded(plan: _Plan, encoder: ActiveEncoder) -> Encoded | Exception | None:
-    region = plan.known.region if plan.known else None
     try:
         if plan.film is None:
             return encode_reference(plan.known, encoder) if plan.known else None
-        return encode_film(plan.film.radiograph, region, encoder)
+        return encode_film(plan.film.radiograph, None, encoder)
     except LASTING as error:
         return error
 

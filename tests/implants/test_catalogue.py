@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.files.storage import default_storage
 from PIL import Image
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -16,6 +17,7 @@ from implants.catalogue import (
     PatientKeyError,
     add_film,
     add_reference,
+    change_region,
     describe_encoding_error,
     forget_vectors,
     refuse_patient_key,
@@ -242,12 +244,15 @@ def test_replaced_film_loses_its_vectors_and_keeps_its_key(
     implant: Implant, encoder: Encoder
 ) -> None:
     reference, _ = add_reference(implant, film(1), source_key="films/a.png")
+    change_region(reference, Region(0.1, 0.1, 0.5, 0.5))
     embed_reference(reference.pk)
 
     replace_film(reference, Film(open_radiograph(film(2))))
 
     reference.refresh_from_db()
     assert reference.source_key == "films/a.png"
+    assert reference.region is None, "it was drawn on another film"
+    assert "ubstitu" in LogEntry.objects.latest("pk").change_message
     assert reference.sha256 == hashlib.sha256(film(2)).hexdigest()
     assert default_storage.exists(stored_name(reference))
     assert not ReferenceVector.objects.exists()

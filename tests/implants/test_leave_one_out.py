@@ -81,6 +81,14 @@ def test_an_implant_with_one_film_has_nothing_to_be_right_with() -> None:
     assert found.single_references == 1
 
 
+def test_shares_of_implants_with_a_film_of_each_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    references = catalogue([1, 1, 2, 2, 3, 4])
+    references.has_region[[0, 2, 3]] = True
+    monkeypatch.setattr(module, "MAX_QUESTIONS", 2)  # counted over all, whoever asks
+    found = leave_one_out(references)
+    assert (found.with_region, found.with_whole_film) == (0.5, 0.75)
+
+
 def test_the_only_implant_has_no_other() -> None:
     found = leave_one_out(catalogue([7, 7]))
     assert np.isnan(found.other_similarity).all()

@@ -45,7 +45,9 @@ def _text(checkup: Checkup) -> str:
         table(columns, [*rows, ["total", *total]]),
         f"encoder: {checkup.encoder or 'none'}, {checkup.vectors} vectors",
     ]
-    for name in ("without_vector", "not_unit_length", "duplicates", "files_gone"):
+    for name in (
+        "without_vector", "not_unit_length", "duplicates", "files_gone", "implants_unmarked",
+    ):  # fmt: skip
         found = getattr(checkup, name)
         lines.append(f"{name}: {len(found)}" + (f", ids {_some(found)}" if found else ""))
     return "\n".join(lines)

@@ -38,8 +38,12 @@ def found(
     region: bool = True,
     own: tuple[float, float] = (0.6, 0.9),
     implants: int = 20,
+    share: float = 1.0,
 ) -> LeaveOneOut:
-    """A catalogue of `count` references, the most similar of which are right."""
+    """A catalogue of `count` references, the most similar of which are right.
+
+    `share` of its implants have films of the kind that asks.
+    """
     own_similarity = np.linspace(*own, count).astype(np.float32)
     is_right = np.arange(count) >= round(count * (1 - right))
     other = np.where(is_right, own_similarity - 0.3, own_similarity + 0.01).astype(np.float32)
@@ -52,6 +56,8 @@ def found(
         other_implant_ids=np.arange(count) % implants + 1,
         other_similarity=other,
         single_references=0,
+        with_region=share if region else 0.0,
+        with_whole_film=0.0 if region else share,
     )
 
 
@@ -161,6 +167,16 @@ def test_each_reference_asks_as_a_stranger_too_and_those_are_one_in_five() -> No
     assert strange.sum() == 100
     assert seen.weight[strange].sum() / seen.weight.sum() == pytest.approx(STRANGERS)
     assert seen.references == 100
+
+
+@pytest.mark.parametrize("region", [True, False])
+def test_implants_without_films_of_the_kind_that_asks_are_strangers(region: bool) -> None:
+    """They are hardly ever found, so somebody else is suggested for them."""
+    seen = gather(found(100, region=region, share=0.5), [], has_region=region)
+    strange = seen.outcome == Outcome.NOT_IN_CATALOGUE
+    share = 1 - (1 - STRANGERS) * 0.5
+    assert seen.weight[strange].sum() / seen.weight.sum() == pytest.approx(share)
+    assert len(gather(found(100, region=region), [], has_region=not region).weight) == 0
 
 
 def test_the_catalogue_counts_as_no_more_than_two_hundred_decisions() -> None:

@@ -81,6 +81,16 @@ def test_check_finds_a_lost_file(references: list[ReferenceImage]) -> None:
     assert check()["files_gone"] == [references[0].pk]
 
 
+def test_check_counts_implants_of_which_no_film_is_marked(
+    references: list[ReferenceImage], implant: Implant
+) -> None:
+    ImplantFactory.create()  # without films it has nothing to mark
+    found = check()
+    assert (found["implants_unmarked"], found["problems"]) == ([implant.pk], [])
+    ReferenceImage.objects.filter(pk=references[1].pk).update(region=[0.1, 0.1, 0.5, 0.5])
+    assert check()["implants_unmarked"] == []
+
+
 def test_check_finds_one_film_of_two_implants(references: list[ReferenceImage]) -> None:
     other = add_reference(ImplantFactory.create(), film(1)).reference
     embed([other], active())
