@@ -1,5 +1,7 @@
 """What tells an implant apart on a film, in the field's words and in the order one looks."""
 
+from collections.abc import Iterable, Mapping
+
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -27,6 +29,14 @@ def known_attributes(implant: Implant) -> list[tuple[str, str]]:
         pairs.append((_label("microthread"), str(_MICROTHREAD[implant.microthread])))
     pairs.append((_("diameters"), _diameters(implant)))
     return [(label, value) for label, value in pairs if value]
+
+
+def without_outdated(
+    sources: Mapping[str, str], before: Mapping[str, str], changed: Iterable[str]
+) -> dict[str, str]:
+    """`sources` without those that told of an earlier fact: it `changed`, its source did not."""
+    outdated = {name for name in changed if name in before and sources.get(name) == before[name]}
+    return {name: text for name, text in sources.items() if name not in outdated}
 
 
 def _label(name: str) -> str:

@@ -10,6 +10,7 @@ from django.contrib.admin.utils import display_for_field
 from django.db.models import Model
 from django.utils.formats import number_format
 
+from implants.attributes import without_outdated
 from implants.history import field_labels, record_all
 
 
@@ -54,16 +55,11 @@ def write(changes: Sequence[Change], values: Mapping[str, Any], actor: Any) -> N
         told.setdefault(change.row.pk, []).append(
             f"{change.label}: {change.before} → {change.after}"
         )
-        _forget_source(change.row, change.name)
+        if sources := getattr(change.row, "sources", {}):
+            change.row.sources = without_outdated(sources, sources, [change.name])
     for row in rows.values():
         row.save()
     record_all([(row, f"{'; '.join(told[pk])}.") for pk, row in rows.items()], CHANGE, actor)
-
-
-def _forget_source(row: Model, name: str) -> None:
-    sources = getattr(row, "sources", {})
-    if name in sources:
-        row.sources = {key: text for key, text in sources.items() if key != name}  # type: ignore[attr-defined]
 
 
 def _shown(row: Model, name: str, value: Any) -> str:

@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from implants.attributes import without_outdated
 from implants.models import Implant
 
 ACCEPTED = (
@@ -54,12 +55,17 @@ class _GroupInput(AdminTextInputWidget):
 
 
 class _SourcesField(forms.JSONField):
-    """JSON can write what PostgreSQL keeps in no text: a NUL, half of a surrogate pair."""
+    """Names of attributes to texts; JSON can write other things, and what is in no text besides.
+
+    PostgreSQL keeps neither a NUL nor half of a surrogate pair.
+    """
 
     def to_python(self, value: Any) -> Any:
-        """As JSON says it, or invalid."""
+        """As JSON says it, or invalid; nothing is no sources."""
         sources = super().to_python(value)
-        if not _is_text(sources):
+        if sources is None:
+            return {}
+        if not _is_text(sources) or not _is_of_texts(sources):
             raise ValidationError(
                 self.error_messages["invalid"], code="invalid", params={"value": value}
             )
@@ -69,6 +75,10 @@ class _SourcesField(forms.JSONField):
         """What is refused is shown as it was sent: half a pair could not be sent back."""
         sources = super().bound_data(data, initial)
         return sources if _is_text(sources) else InvalidJSONInput(data)
+
+
+def _is_of_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 def _is_text(value: Any) -> bool:
@@ -96,3 +106,11 @@ class ImplantForm(forms.ModelForm):
     diameters_mm = DiametersField(
         label=_("Diameters (mm)"), required=False, help_text=_("Separated by semicolons")
     )
+
+    def clean(self) -> dict[str, Any]:
+        """A fact that changes loses the source of the earlier one, unless it gets another."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        if "sources" in cleaned:
+            before = self.instance.sources  # not written yet
+            cleaned["sources"] = without_outdated(cleaned["sources"], before, self.changed_data)
+        return cleaned

@@ -11,6 +11,7 @@ from import_export import resources
 from import_export.fields import Field
 from tablib import Dataset
 
+from implants.attributes import without_outdated
 from implants.exchange.columns import (
     Choice,
     CountryField,
@@ -106,6 +107,14 @@ class ImplantResource(resources.ModelResource):
         name = self.fields["name"].clean(row)
         named = list(self.get_queryset().filter(manufacturer=maker, name__iexact=name))
         return min(named, key=lambda one: (one.name != name, one.pk), default=None)
+
+    def import_instance(self, instance: Implant, row: Any, **options: Any) -> None:
+        """A fact that changes loses the source of the earlier one, unless the row has another."""
+        before = {name: getattr(instance, name) for name in ATTRIBUTES}
+        sources = instance.sources
+        super().import_instance(instance, row, **options)
+        changed = [name for name in ATTRIBUTES if getattr(instance, name) != before[name]]
+        instance.sources = without_outdated(instance.sources, sources, changed)
 
     def _maker(self, name: str) -> Manufacturer:
         """Several rows may name a new one."""

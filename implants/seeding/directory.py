@@ -107,7 +107,8 @@ class Directory:
         lines = sorted(self._aliases.get(key, ()))
         if len(lines) > 1:
             raise AmbiguousLineError(f"the name may mean {' or '.join(lines)}")
-        return lines[0] if lines else None
+        # Published under that name, and called otherwise in the catalogue.
+        return self._names.get((key[0], squash(lines[0])), lines[0]) if lines else None
 
     def _learn_facts(self) -> None:
         for name, others in _MANUFACTURERS.items():
@@ -119,7 +120,16 @@ class Directory:
     def _learn_catalogue(self) -> None:
         for name in Manufacturer.objects.values_list("name", flat=True):
             self._learn_manufacturer(name)
-        self._learn_lines(Implant.objects.values_list("manufacturer__name", "name", "aliases"))
+        implants = list(Implant.objects.values_list("manufacturer__name", "name", "aliases"))
+        self._learn_lines(implants)
+        # What was merged or renamed lives on as an alias: a published name does not revive it.
+        own = {(maker, squash(name)) for maker, name, _ in implants}
+        for maker, _, aliases in implants:
+            for key in {(maker, squash(alias)) for alias in aliases} - own:
+                lines = self._aliases[key]
+                self._names.pop(key, None)
+                if len(lines) == 1:
+                    self._names[key] = next(iter(lines))
 
     def _learn_manufacturer(self, name: str, others: Iterable[str] = ()) -> None:
         for known in (*others, name):

@@ -1,5 +1,6 @@
 """The curators' desk: implants, and the upload of reference radiographs."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,46 @@ def test_implants_are_found_by_name_maker_and_alias(
     ImplantFactory.create()
 
     assert list(browser.get(LIST, {"q": words}).context["cl"].result_list) == [implant]
+
+
+@pytest.mark.parametrize("sent", ['"S"', '["a"]', "5", '{"body": 1}', '{"body": {"a": "b"}}'])
+def test_sources_are_names_with_texts_or_refused(
+    browser: Client, implant: Implant, sent: str
+) -> None:
+    answer: Any = browser.post(page_of(implant), filled_in(implant, sources=sent))
+    assert answer.status_code == 200 and "sources" in answer.context["adminform"].form.errors
+    implant.refresh_from_db()
+    assert implant.sources == {}
+
+
+@pytest.mark.parametrize("sent", ["", "null", "{}"])
+def test_emptied_sources_are_none(browser: Client, implant: Implant, sent: str) -> None:
+    Implant.objects.filter(pk=implant.pk).update(sources={"body": "F"})
+    assert browser.post(page_of(implant), filled_in(implant, sources=sent)).status_code == 302
+    implant.refresh_from_db()
+    assert implant.sources == {}
+
+
+@pytest.mark.parametrize(
+    ("sources", "kept"),
+    [
+        ('{"body": "F", "level": "S"}', {"level": "S"}),
+        ('{"body": "catálogo de 2026", "level": "S"}', {"body": "catálogo de 2026", "level": "S"}),
+    ],
+)
+def test_fact_that_changes_loses_the_source_of_the_earlier_one(
+    browser: Client, implant: Implant, sources: str, kept: dict[str, str]
+) -> None:
+    facts = {"body": "tapered", "level": "bone"}
+    known = {"body": "F", "level": "S"}
+    Implant.objects.filter(pk=implant.pk).update(**facts, sources=known)
+    browser.post(page_of(implant), filled_in(implant, **facts, sources=json.dumps(known)))
+    implant.refresh_from_db()
+    assert implant.sources == known, "nothing changed"
+    changed = filled_in(implant, body="parallel", level="bone", sources=sources)
+    assert browser.post(page_of(implant), changed).status_code == 302
+    implant.refresh_from_db()
+    assert (implant.body, implant.sources) == ("parallel", kept)
 
 
 def test_groups_of_look_alikes_are_proposed_and_saved(browser: Client, implant: Implant) -> None:

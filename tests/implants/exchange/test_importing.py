@@ -72,6 +72,22 @@ def test_round_trip_changes_nothing(kind: Kind, language: str, curator: User) ->
     assert rows() == before
 
 
+@pytest.mark.parametrize(
+    ("columns", "cells", "sources"),
+    [
+        ((), (), {"nota": "de um curador"}),
+        (("body_source",), ("F",), {"nota": "de um curador"}),
+        (("body_source",), ("catálogo",), {"nota": "de um curador", "body": "catálogo"}),
+    ],
+)
+def test_fact_that_changes_loses_the_source_of_the_earlier_one(
+    blx: Implant, curator: User, columns: Any, cells: Any, sources: dict[str, str]
+) -> None:
+    do((*HEAD, "body", *columns), ("Straumann", "BLX", "parallel", *cells), actor=curator)
+    blx.refresh_from_db()
+    assert (blx.body, blx.sources) == ("parallel", sources)
+
+
 @pytest.mark.parametrize("kind", [*Kind])
 def test_a_table_into_an_empty_catalogue_makes_the_same_implants(kind: Kind, curator: User) -> None:
     for system in SYSTEMS:

@@ -108,6 +108,27 @@ def test_name_means_what_the_catalogue_says_rather_than_published_facts() -> Non
     assert read("STRAUMANN_BL_4.1mm.jpg") == Named("Straumann", "BL", Decimal("4.1"))
 
 
+def test_published_name_that_lives_on_as_an_alias_means_that_implant() -> None:
+    """An implant was merged into another or renamed: files must not bring it back."""
+    implant("Neodent", "Helix GM", ["Grand Morse", "GM"])
+    implant("Zimmer", "TSV Classic", ["Tapered Screw-Vent"])
+    for path, line in [
+        ("NEODENT_GRAND_MORSE_4.0mm.jpg", "Helix GM"),
+        ("NEODENT_GM_4.0mm.jpg", "Helix GM"),
+        ("ZIMMER_TAPERED_SCREW_VENT_4.0mm.jpg", "TSV Classic"),
+        ("ZIMMER_TSV_3.7mm_31.jpg", "TSV Classic"),  # a published alias of the published name
+    ]:
+        named = read(path)
+        assert named and named.line == line, path
+
+
+def test_name_of_its_own_counts_more_than_anothers_alias() -> None:
+    maker = implant("Neodent", "Helix GM", ["Grand Morse"]).manufacturer
+    ImplantFactory.create(manufacturer=maker, name="Grand Morse")
+    named = read("NEODENT_GRAND_MORSE_4.0mm.jpg")
+    assert named and named.line == "Grand Morse"
+
+
 def test_name_that_two_implants_go_by_is_a_problem() -> None:
     implant("Neodent", "Drive CM", ["Drive"])
     ImplantFactory.create(
