@@ -59,13 +59,15 @@ def read_name(path: PurePosixPath, convention: Convention, known: Directory) -> 
     `NameProblemError`.
     """
     path = PurePosixPath(unicodedata.normalize("NFC", str(path)))
-    if squash(path.stem).startswith(_NOBODY) or squash(path.parent.name).startswith(_NOBODY):
+    if any(squash(part).startswith(_NOBODY) for part in (*path.parent.parts, path.stem)):
         return None
     stem = _take_apart(path.stem)
     try:
         manufacturer, line = _READERS[convention](path, stem, known)
     except AmbiguousLineError as error:
         raise NameProblemError(str(error)) from error
+    if squash(line).startswith(_NOBODY):
+        return None
     return Named(manufacturer, line, stem.diameter_mm, stem.length_mm)
 
 

@@ -1,11 +1,12 @@
 """Where films to seed from lie: a folder, or a bucket of object storage."""
 
 import posixpath
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -18,9 +19,10 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from implants.catalogue import COPIES, refuse_patient_key
 from implants.radiograph import MAX_BYTES
 
-_IMAGES: Final = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".dcm", ".pdf"}
-)
+_IMAGES: Final = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".dcm",
+    ".dicom", ".pdf",
+})  # fmt: skip
 _IN_PLACE: Final = "referencia/"
 
 
@@ -46,9 +48,13 @@ class SourceFile:
 
 
 class Source(Protocol):
-    """A folder or bucket. `name` is the innermost folder's; '' for a bucket's root."""
+    """A folder or bucket. `name` is the innermost folder's; '' for a bucket's root.
+
+    `left_out`: how many files of other kinds than images `files` has met, by suffix.
+    """
 
     name: str
+    left_out: Counter[str]
 
     def files(self) -> Iterator[SourceFile]:
         """The images in it, in the order of their names. Raises `SourceError`, and
@@ -68,6 +74,7 @@ class FolderSource:
             raise SourceError(f"{folder} is not a folder.")
         self._folder = folder.resolve()
         self.name = self._folder.name
+        self.left_out: Counter[str] = Counter()
 
     def files(self) -> Iterator[SourceFile]:
         """The images, sorted by path."""
@@ -79,9 +86,9 @@ class FolderSource:
 
     def _is_film(self, path: Path) -> bool:
         hidden = any(part.startswith(".") for part in path.relative_to(self._folder).parts)
-        if hidden or path.suffix.lower() not in _IMAGES or not path.is_file():
+        if hidden or not path.is_file() or _stored_name(path).startswith(COPIES):
             return False
-        return not _stored_name(path).startswith(COPIES)
+        return _is_image(path, self.left_out)
 
     def _file(self, path: Path) -> SourceFile:
         return SourceFile(
@@ -101,6 +108,7 @@ class S3Source:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._client = _client()
         self.name = PurePosixPath(self._prefix).name
+        self.left_out: Counter[str] = Counter()
 
     @classmethod
     def from_url(cls, url: str) -> "S3Source":
@@ -116,7 +124,7 @@ class S3Source:
         objects = list(self._objects())
         for item in objects:
             refuse_patient_key(item["Key"])
-        return (self._file(item) for item in objects if self._is_film(item["Key"]))
+        return iter([self._file(item) for item in objects if self._is_film(item["Key"])])
 
     def _objects(self) -> Iterator[dict[str, Any]]:
         pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -129,8 +137,9 @@ class S3Source:
             raise SourceError(f"s3://{self._bucket} can't be listed: {error}") from error
 
     def _is_film(self, key: str) -> bool:
-        ours = self._is_configured and key.startswith(COPIES)
-        return PurePosixPath(key).suffix.lower() in _IMAGES and not ours
+        if key.endswith("/") or (self._is_configured and key.startswith(COPIES)):
+            return False
+        return _is_image(PurePosixPath(key), self.left_out)
 
     @property
     def _is_configured(self) -> bool:
@@ -155,6 +164,13 @@ class S3Source:
         finally:
             body.close()
         return data
+
+
+def _is_image(path: PurePath, left_out: Counter[str]) -> bool:
+    suffix = path.suffix.lower()
+    if suffix not in _IMAGES:
+        left_out[suffix or "no suffix"] += 1
+    return suffix in _IMAGES
 
 
 def _client() -> Any:

@@ -54,6 +54,9 @@ After an interruption, run the same command again: it goes on where it was.
             self._seed(seeder, files)
         except (SourceError, PatientKeyError, EncoderUnavailable) as error:
             raise CommandError(str(error)) from error
+        if source.left_out:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(source.left_out.items()))
+            self.stderr.write(f"Files of other kinds, left out: {kinds}.")
         self._report(seeder.summary, dry_run=options["dry_run"])
 
     def _seed(self, seeder: Seeder, files: list[SourceFile]) -> None:

@@ -141,6 +141,11 @@ def test_name_that_two_implants_go_by_is_a_problem() -> None:
         read("NEODENT_DRIVE_4.3mm.jpg")
 
 
+def test_known_maker_of_an_unknown_line_is_no_implant() -> None:
+    assert read("NEODENT_GENERIC_4.0mm_1.jpg") is None
+    assert read("STRAUMANN_UNKNOWN_4.1mm.jpg") is None
+
+
 def test_name_of_a_line_alone() -> None:
     assert read("ANKYLOS_3.5mm_1.jpg") == Named("Dentsply Sirona", "Ankylos", Decimal("3.5"))
 
@@ -152,6 +157,8 @@ def test_name_of_a_line_alone() -> None:
         "UNKNOWN_4.0mm.jpg",
         "Genérico_01.jpg",
         "unknown/film_01.jpg",
+        "unknown/neodent/gm_01.jpg",
+        "straumann/unknown_01.jpg",
     ],
 )
 @pytest.mark.parametrize("convention", [*Convention])

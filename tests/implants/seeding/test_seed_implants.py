@@ -57,6 +57,23 @@ def counts(answer: str, manufacturer: str) -> list[int]:
     return [int(word) for word in line.split()[-5:]]
 
 
+def test_files_of_other_kinds_are_counted(films: Path) -> None:
+    for name in ("neodent/a.jpf", "neodent/b.JPF", "neodent/c", ".hidden"):
+        path = films / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    (films / "conexao/master_01.png").rename(films / "conexao/master_01.jfif")
+
+    answer = seed(films)
+
+    assert "left out: 2 .jpf, 1 no suffix." in answer
+    assert counts(answer, "total") == [4, 0, 0, 0, 0]
+    for path in films.rglob("*"):
+        if path.suffix.lower() in (".jpf", "") and path.is_file():
+            path.unlink()
+    assert "left out" not in seed(films)
+
+
 def test_seed_adds_references_with_vectors_and_creates_what_is_missing(
     films: Path, encoder: Encoder
 ) -> None:
