@@ -124,12 +124,16 @@ def add_reference(
 def add_film(
     implant: Implant, film: Film, *, source_key: str, is_demo: bool = False, actor: Any = None
 ) -> Added:
-    """Add a validated film without asking for its vector (seeding makes them in batches)."""
+    """Add a validated film without asking for its vector (seeding makes them in batches).
+
+    A reference that has lost its file gets this one, as if it were new: its region, its sizes and
+    its vectors stay, since the film is the same.
+    """
     refuse_patient_key(source_key)
     refuse_patient_key(film.stored_at)
     known = implant.references.filter(sha256=film.radiograph.sha256)
     if not film.stored_at and (there := known.first()):
-        return Added(there, False)
+        return Added(there, _gets_its_file_back(there, film, source_key, actor))
     # The file first: no transaction waits for storage, and what a rollback leaves behind is used
     # by the next attempt. Of two who add the same film at once, one gets the other's row.
     added = Added(
@@ -146,9 +150,22 @@ def add_film(
             },
         )
     )
-    if added.created and not is_demo:
+    if not added.created:
+        return Added(added.reference, _gets_its_file_back(added.reference, film, source_key, actor))
+    if not is_demo:
         record(added.reference, ADDITION, gettext("Radiograph added."), actor)
     return added
+
+
+def _gets_its_file_back(reference: ReferenceImage, film: Film, source_key: str, actor: Any) -> bool:
+    """Whether the known reference had lost its file: renamed in its bucket, or deleted there."""
+    if default_storage.exists(str(reference.image.name)):
+        return False
+    reference.image.name = film.stored_at or store_copy(reference.implant_id, film.radiograph)
+    reference.source_key, reference.encoding_error = source_key, ""
+    reference.save(update_fields=["image", "source_key", "encoding_error"])
+    record(reference, CHANGE, gettext("Radiograph added."), actor)
+    return True
 
 
 def store_copy(implant_id: int, film: Radiograph, *, place: str = COPIES) -> str:

@@ -258,6 +258,24 @@ def test_replaced_film_loses_its_vectors_and_keeps_its_key(
     assert not ReferenceVector.objects.exists()
 
 
+def test_reference_that_lost_its_file_gets_it_back(implant: Implant, encoder: Encoder) -> None:
+    """As its page advises: upload the radiograph again."""
+    reference, _ = add_reference(implant, film(1), source_key="films/a.png")
+    change_region(reference, Region(0.1, 0.1, 0.5, 0.5))
+    embed_reference(reference.pk)
+    assert not add_reference(implant, film(1), source_key="films/b.png").created
+    default_storage.delete(stored_name(reference))
+
+    again = add_reference(implant, film(1), source_key="films/b.png")
+
+    assert (again.reference, again.created) == (reference, True)
+    reference.refresh_from_db()
+    assert default_storage.exists(stored_name(reference))
+    assert reference.region is not None and reference.source_key == "films/b.png"
+    embed_reference(reference.pk)
+    assert reference.vectors.count() == 1
+
+
 def test_encoding_state_follows_the_active_encoder(implant: Implant, encoder: Encoder) -> None:
     ready, gone = (add_reference(implant, film(seed))[0] for seed in range(2))
     waiting = ReferenceImageFactory.create()
