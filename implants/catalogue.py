@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 COPIES: Final = "referencia/raiox/"
 """Where our own copies lie, so that seeding from `referencia/` never takes them for new films."""
-PROMOTED: Final = f"{COPIES}casos/"
+PROMOTED: Final = f"{COPIES}cases/"
 """Where those of patients' films lie: nothing of them may be kept when their row is gone."""
 _PATIENTS_FOLDERS: Final = frozenset({"uploads", "clientes"})
 
