@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -113,36 +114,41 @@ def promote(subject: Subject, promotion: Promotion, actor: User) -> ReferenceIma
         diameter_mm=promotion.diameter_mm,
         length_mm=promotion.length_mm,
     )
-    if subject.implant.references.filter(sha256=film.radiograph.sha256).exists():
-        raise PromotionRefused(_("The implant has this radiograph already."))
-    with transaction.atomic():
-        _check_again(subject)
-    # Before the transaction, which must not wait for storage. What a refusal in it leaves behind
-    # is deleted at night.
+    # Before the transaction, which must not wait for storage.
     name = store_copy(subject.implant.pk, film.radiograph, place=PROMOTED)
     film = replace(film, stored_at=name)
-    with transaction.atomic():
-        _check_again(subject)
-        reference, created = add_film(
-            subject.implant,
-            film,
-            source_key=subject.source_key,
-            is_demo=_is_demo(subject, film.radiograph),
-            actor=actor,
-        )
-        if not created:
-            raise PromotionRefused(_("The implant has this radiograph already."))
-        defer_embedding([reference.pk])
-        record(
-            subject.case,
-            CaseEvent.Kind.PROMOTED,
-            actor,
-            reference=reference.pk,
-            implant=subject.implant.pk,
-            finding=subject.finding.pk,
-            image=subject.image.pk,
-            consent=True,
-        )
+    try:
+        return _added(subject, film, actor)
+    except PromotionRefused:
+        # Under the same name it may be the film of a reference that there is.
+        if not ReferenceImage.objects.filter(image=name).exists():
+            default_storage.delete(name)
+        raise
+
+
+@transaction.atomic
+def _added(subject: Subject, film: Film, actor: User) -> ReferenceImage:
+    _check_again(subject)
+    reference, created = add_film(
+        subject.implant,
+        film,
+        source_key=subject.source_key,
+        is_demo=_is_demo(subject, film.radiograph),
+        actor=actor,
+    )
+    if not created:
+        raise PromotionRefused(_("The implant has this radiograph already."))
+    defer_embedding([reference.pk])
+    record(
+        subject.case,
+        CaseEvent.Kind.PROMOTED,
+        actor,
+        reference=reference.pk,
+        implant=subject.implant.pk,
+        finding=subject.finding.pk,
+        image=subject.image.pk,
+        consent=True,
+    )
     return reference
 
 

@@ -165,12 +165,12 @@ def reopen(case: Case, actor: User) -> Case:
 
 def _follow_the_dentist(case: Case) -> None:
     """Teeth that were the dentist's when the case was decided are what she says now."""
-    edits = case.events.filter(kind=Kind.CHANGED_AFTER_DECISION)
-    settled = case.events.filter(kind__in=[Kind.APPROVED, Kind.REJECTED, Kind.DECISION_KEPT]).last()
-    if settled is not None:
-        edits = edits.filter(pk__gt=settled.pk)
+    edits = case.events.filter(kind=Kind.CHANGED_AFTER_DECISION, data__has_key="tooth")
+    decided = case.events.filter(kind__in=[Kind.APPROVED, Kind.REJECTED]).last()
+    if decided is not None:
+        edits = edits.filter(pk__gt=decided.pk)
     first = edits.first()
-    if first is not None and "tooth" in first.data:
+    if first is not None:
         case.findings.filter(tooth=first.data["tooth"]).update(tooth=case.tooth)
 
 

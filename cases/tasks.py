@@ -4,9 +4,8 @@ import logging
 from uuid import UUID
 
 from django.conf import settings
-from procrastinate import JobContext, RetryDecision, RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
-from procrastinate.jobs import Job
 
 from cases import (
     analysis,
@@ -24,22 +23,15 @@ from implants.encoders.active import active
 from implants.encoders.bundle import EncoderUnavailable
 from raiox.common.correlation import correlated
 from raiox.common.runs import Superseded
+from webhooks import inbox
 from webhooks.errors import QuotaExceeded
+from webhooks.models import InboundEvent
 
 logger = logging.getLogger(__name__)
 
 
-class _UntilTheQuotaIsBack(RetryStrategy):
-    """Jotform says when it answers again: until then it is waited for, however often that is."""
-
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if isinstance(exception, QuotaExceeded):
-            return RetryDecision(retry_at=exception.retry_at)
-        return super().get_retry_decision(exception=exception, job=job)
-
-
 # Seconds until the next try grow as exponential_wait ** (tries + 1): 4, 16, 64 ...
-_INTAKE = _UntilTheQuotaIsBack(max_attempts=8, exponential_wait=4)
+_INTAKE = RetryStrategy(max_attempts=8, exponential_wait=4)
 _ANALYSIS = RetryStrategy(max_attempts=3, exponential_wait=4)
 # Deliveries write their own retries down; only a colleague at the same case is waited for.
 _DELIVERY = RetryStrategy(max_attempts=100, wait=2, retry_exceptions=[delivery.Busy])
@@ -55,8 +47,11 @@ def open_case(context: JobContext, *, event_id: int, correlation_id: str = "") -
     with correlated(correlation_id):
         try:
             intake.open_case(event_id)
-        except (Superseded, QuotaExceeded):
+        except Superseded:
             raise
+        except QuotaExceeded as error:
+            # Another job, for this one's tries are for faults; however often that is.
+            inbox.defer_open_case(InboundEvent.objects.get(pk=event_id), at=error.retry_at)
         except Exception as error:
             # The type alone: a message may hold what a patient wrote.
             facts = {"event_id": event_id, "error": type(error).__name__}

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -48,9 +49,9 @@ def receive_found(found: JotformSubmission) -> InboundEvent:
     return receive(Body(Kind.SWEPT, payload, found.form_id, found.id), b"")
 
 
-def defer_open_case(event: InboundEvent) -> None:
-    """Ask for the processing of `event`."""
-    job(OPEN_CASE).defer(event_id=event.pk, correlation_id=event.correlation_id)
+def defer_open_case(event: InboundEvent, *, at: datetime | None = None) -> None:
+    """Ask for the processing of `event`, not before `at`."""
+    job(OPEN_CASE, schedule_at=at).defer(event_id=event.pk, correlation_id=event.correlation_id)
 
 
 def _form_of(body: Body) -> str | None:

@@ -11,8 +11,6 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from cases.models import CaseImage
-from implants.catalogue import PROMOTED
-from implants.models import ReferenceImage
 
 logger = logging.getLogger(__name__)
 FOLDER: Final = "uploads"
@@ -30,12 +28,8 @@ def delete_films(images: Iterable[CaseImage]) -> None:
 
 
 def delete_strays() -> int:
-    """Delete films whose row was never written, since their worker died in between; the count.
-
-    Those of patients, promoted ones too.
-    """
-    films = [*films_below(FOLDER), *films_below(PROMOTED)]
-    strays = [name for name in _unknown(films) if _is_over(name)]
+    """Delete films whose row was never written, since their worker died in between; the count."""
+    strays = [name for name in _unknown(films_below(FOLDER)) if _is_over(name)]
     for name in strays:
         default_storage.delete(name)
     if strays:
@@ -54,15 +48,13 @@ def films_below(folder: str) -> Iterator[str]:
         yield from films_below(str(PurePosixPath(folder, name)))
 
 
-def _unknown(names: list[str]) -> list[str]:
+def _unknown(names: Iterable[str]) -> list[str]:
+    found = list(names)
     known: set[str] = set()
-    for start in range(0, len(names), 1000):
-        some = names[start : start + 1000]
-        images = CaseImage.objects.filter(file__in=some)
-        known.update(images.values_list("file", flat=True))
-        references = ReferenceImage.objects.filter(image__in=some)
-        known.update(references.values_list("image", flat=True))
-    return [name for name in names if name not in known]
+    for start in range(0, len(found), 1000):
+        rows = CaseImage.objects.filter(file__in=found[start : start + 1000])
+        known.update(rows.values_list("file", flat=True))
+    return [name for name in found if name not in known]
 
 
 def _is_over(name: str) -> bool:

@@ -37,8 +37,9 @@ alone() {
 # release could be left running. Its words go on into RECORD.
 on_record() {
     trap '' PIPE HUP
-    mkdir -p "$(dirname "$RECORD")"
-    printf '%s  %s\n' "$(date '+%F %T')" "${0##*/}" >> "$RECORD"
+    # A full disk is no reason not to come back.
+    mkdir -p "$(dirname "$RECORD")" || true
+    printf '%s  %s\n' "$(date '+%F %T')" "${0##*/}" >> "$RECORD" || true
     exec > >(record)
     RECORDERS=($!)
     exec 2> >(record >&2)

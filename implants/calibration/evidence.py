@@ -76,12 +76,13 @@ def gather(found: LeaveOneOut, decisions: Sequence[Decision], *, has_region: boo
     decided = [decision for decision in decisions if decision.has_region == has_region]
     count, own = int(asked.sum()), found.own_similarity[asked]
     other, right = found.other_similarity[asked], found.is_right[asked]
-    known = _weight_of_reference(count, len(decided))
-    there = (1 - STRANGERS) * (found.with_region if has_region else found.with_whole_film)
-    strange = known * (1 - there) / there if count else 0.0
+    weight = _weight_of_reference(count, len(decided)) / (1 - STRANGERS)
+    share = found.with_region if has_region else found.with_whole_film
+    known = weight * (1 - STRANGERS) * share
+    strange = weight - known
     implants = {decision.chosen_id for decision in decided if decision.chosen_id is not None}
     # Those of references that hardly count any more must not make decisions on one implant many.
-    if known * count >= len(decided):
+    if weight * (1 - STRANGERS) * count >= len(decided):
         implants |= set(found.implant_ids[asked].tolist())
     return Evidence(
         similarity=np.concatenate([np.maximum(own, other), other, [d.similarity for d in decided]]),
@@ -93,7 +94,7 @@ def gather(found: LeaveOneOut, decisions: Sequence[Decision], *, has_region: boo
         weight=np.concatenate([
             np.full(count, known), np.full(count, strange), np.ones(len(decided))
         ]),
-        references=count if known else 0,
+        references=count if weight else 0,
         decisions=len(decided),
         implants=len(implants),
     )  # fmt: skip

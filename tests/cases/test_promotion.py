@@ -259,7 +259,8 @@ def test_film_that_the_implant_has_already_is_refused(
 
     assert answer.status_code == 400
     assert ReferenceImage.objects.get() == known
-    assert not (media / PROMOTED).exists(), "no copy of the patient's film"
+    copies = [path for path in (media / PROMOTED).rglob("*") if path.is_file()]
+    assert copies == [], "none of the patient's film"
     examined = logged_in(both).post(address(approved, "examine/"), sent()).json()
     assert examined["state"] == "duplicate"
 

@@ -12,6 +12,7 @@ from PIL import Image
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from implants.catalogue import (
+    PROMOTED,
     EncodingState,
     Film,
     PatientKeyError,
@@ -271,9 +272,20 @@ def test_reference_that_lost_its_file_gets_it_back(implant: Implant, encoder: En
     assert (again.reference, again.created) == (reference, True)
     reference.refresh_from_db()
     assert default_storage.exists(stored_name(reference))
-    assert reference.region is not None and reference.source_key == "films/b.png"
+    assert reference.region is not None and reference.source_key == "films/a.png"
     embed_reference(reference.pk)
     assert reference.vectors.count() == 1
+
+
+def test_promoted_film_that_gets_its_file_back_is_still_its_cases(implant: Implant) -> None:
+    reference, _ = add_reference(implant, film(1), source_key="case/7/image/1/finding/1")
+    ReferenceImage.objects.update(image=f"{PROMOTED}{implant.pk}/gone.png")
+
+    assert add_reference(implant, film(1)).created
+
+    reference.refresh_from_db()
+    assert reference.source_key == "case/7/image/1/finding/1"
+    assert stored_name(reference).startswith(PROMOTED)
 
 
 def test_encoding_state_follows_the_active_encoder(implant: Implant, encoder: Encoder) -> None:

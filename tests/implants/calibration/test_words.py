@@ -176,6 +176,8 @@ def test_implants_without_films_of_the_kind_that_asks_are_strangers(region: bool
     strange = seen.outcome == Outcome.NOT_IN_CATALOGUE
     share = 1 - (1 - STRANGERS) * 0.5
     assert seen.weight[strange].sum() / seen.weight.sum() == pytest.approx(share)
+    everybody = gather(found(100, region=region), [], has_region=region)
+    assert seen.weight.sum() == pytest.approx(everybody.weight.sum()), "no more than before"
     assert len(gather(found(100, region=region), [], has_region=not region).weight) == 0
 
 
