@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from implants.models import Implant, Manufacturer
@@ -52,12 +53,14 @@ def split_words(text: str) -> list[str]:
 
 
 class Directory:
-    """What is known: the catalogue first, then published facts."""
+    """What is known: the catalogue first, its names and then its aliases; then published facts."""
 
     def __init__(self) -> None:
         self._manufacturers: dict[str, str] = {}
         self._names: dict[_Key, str] = {}
         self._aliases: dict[_Key, set[str]] = {}
+        self._published: dict[_Key, str] = {}
+        self._published_aliases: dict[_Key, set[str]] = {}
         self._learn_facts()
         self._learn_catalogue()
 
@@ -96,50 +99,61 @@ class Directory:
         return None
 
     def line_alone(self, words: Sequence[str]) -> tuple[str, str] | None:
-        """Manufacturer and line, where `words` are the name of a single line: ANKYLOS."""
+        """Manufacturer and line, where `words` are the name of a single line: ANKYLOS.
+
+        An alias is often too short to tell the maker. Raises `AmbiguousLineError`.
+        """
         called = squash("".join(words))
-        found = [(maker, line) for (maker, key), line in self._names.items() if key == called]
-        return found[0] if len(found) == 1 else None
+        names = chain(self._names, self._published)
+        found = sorted({maker for maker, key in names if key == called})
+        line = self._line((found[0], called)) if len(found) == 1 else None
+        return (found[0], line) if line else None
 
     def _line(self, key: _Key) -> str | None:
         if key in self._names:
             return self._names[key]
-        lines = sorted(self._aliases.get(key, ()))
-        if len(lines) > 1:
-            raise AmbiguousLineError(f"the name may mean {' or '.join(lines)}")
-        # Published under that name, and called otherwise in the catalogue.
-        return self._names.get((key[0], squash(lines[0])), lines[0]) if lines else None
+        # Before what is published: what was merged or renamed lives on as an alias of the
+        # catalogue, and no file's name may bring it back.
+        if key in self._aliases:
+            return _only(self._aliases[key])
+        if key in self._published:
+            return self._published[key]
+        if key not in self._published_aliases:
+            return None
+        line = _only(self._published_aliases[key])
+        return self._line((key[0], squash(line)))
 
     def _learn_facts(self) -> None:
         for name, others in _MANUFACTURERS.items():
             self._learn_manufacturer(name, others)
         for system in SYSTEMS:
             self._learn_manufacturer(system.manufacturer)
-        self._learn_lines((item.manufacturer, item.name, item.aliases) for item in SYSTEMS)
+        lines = [(item.manufacturer, item.name, item.aliases) for item in SYSTEMS]
+        _learn_lines(lines, self._published, self._published_aliases)
 
     def _learn_catalogue(self) -> None:
         for name in Manufacturer.objects.values_list("name", flat=True):
             self._learn_manufacturer(name)
-        implants = list(Implant.objects.values_list("manufacturer__name", "name", "aliases"))
-        self._learn_lines(implants)
-        # What was merged or renamed lives on as an alias: a published name does not revive it.
-        own = {(maker, squash(name)) for maker, name, _ in implants}
-        for maker, _, aliases in implants:
-            for key in {(maker, squash(alias)) for alias in aliases} - own:
-                lines = self._aliases[key]
-                self._names.pop(key, None)
-                if len(lines) == 1:
-                    self._names[key] = next(iter(lines))
+        lines = Implant.objects.values_list("manufacturer__name", "name", "aliases")
+        _learn_lines(lines, self._names, self._aliases)
 
     def _learn_manufacturer(self, name: str, others: Iterable[str] = ()) -> None:
         for known in (*others, name):
             self._manufacturers[squash(known)] = name
 
-    def _learn_lines(self, lines: Iterable[tuple[str, str, Iterable[str]]]) -> None:
-        """What is learned later replaces what the same name meant before."""
-        learned: dict[_Key, set[str]] = {}
-        for manufacturer, line, aliases in lines:
-            self._names[manufacturer, squash(line)] = line
-            for alias in aliases:
-                learned.setdefault((manufacturer, squash(alias)), set()).add(line)
-        self._aliases.update(learned)
+
+def _learn_lines(
+    lines: Iterable[tuple[str, str, Iterable[str]]],
+    names: dict[_Key, str],
+    aliases: dict[_Key, set[str]],
+) -> None:
+    for manufacturer, line, others in lines:
+        names[manufacturer, squash(line)] = line
+        for alias in others:
+            aliases.setdefault((manufacturer, squash(alias)), set()).add(line)
+
+
+def _only(lines: set[str]) -> str:
+    if len(lines) > 1:
+        raise AmbiguousLineError(f"the name may mean {' or '.join(sorted(lines))}")
+    return next(iter(lines))

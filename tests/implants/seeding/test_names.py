@@ -129,6 +129,14 @@ def test_name_of_its_own_counts_more_than_anothers_alias() -> None:
     assert named and named.line == "Grand Morse"
 
 
+def test_published_name_that_two_implants_go_by_is_a_problem() -> None:
+    maker = implant("Neodent", "Helix GM", ["Grand Morse"]).manufacturer
+    ImplantFactory.create(manufacturer=maker, name="Drive GM", aliases=["Grand Morse"])
+    for path in ("NEODENT_GRAND_MORSE_4.0mm.jpg", "NEODENT_GM_4.0mm.jpg"):
+        with pytest.raises(NameProblemError, match="Drive GM or Helix GM"):
+            read(path)
+
+
 def test_name_that_two_implants_go_by_is_a_problem() -> None:
     implant("Neodent", "Drive CM", ["Drive"])
     ImplantFactory.create(
@@ -148,6 +156,16 @@ def test_known_maker_of_an_unknown_line_is_no_implant() -> None:
 
 def test_name_of_a_line_alone() -> None:
     assert read("ANKYLOS_3.5mm_1.jpg") == Named("Dentsply Sirona", "Ankylos", Decimal("3.5"))
+
+
+def test_line_alone_is_told_by_its_name_and_not_by_an_alias() -> None:
+    """Aliases are short: BL alone tells no maker, whether or not the catalogue has the implant."""
+    implant("Straumann", "Bone Level", ["BL"])
+    implant("Dentsply Sirona", "Ankylos C/X", ["Ankylos"])
+
+    with pytest.raises(NameProblemError, match="no line"):
+        read("BL_4.1mm_1.jpg")
+    assert read("ANKYLOS_3.5mm.jpg") == Named("Dentsply Sirona", "Ankylos C/X", Decimal("3.5"))
 
 
 @pytest.mark.parametrize(
