@@ -23,6 +23,8 @@ _IMAGES: Final = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".dcm",
     ".dicom", ".pdf",
 })  # fmt: skip
+# What systems put into every folder, besides names that begin with a dot.
+_LITTER: Final = frozenset({"thumbs.db", "desktop.ini"})
 _IN_PLACE: Final = "referencia/"
 
 
@@ -50,7 +52,8 @@ class SourceFile:
 class Source(Protocol):
     """A folder or bucket. `name` is the innermost folder's; '' for a bucket's root.
 
-    `left_out`: how many files of other kinds than images `files` has met, by suffix.
+    `left_out`: how many files of other kinds than images `files` has met, by suffix; hidden ones
+    are not counted.
     """
 
     name: str
@@ -169,8 +172,10 @@ class S3Source:
 def _is_image(path: PurePath, left_out: Counter[str]) -> bool:
     suffix = path.suffix.lower()
     if suffix not in _IMAGES:
-        left_out[suffix or "no suffix"] += 1
-    return suffix in _IMAGES
+        if not path.name.startswith(".") and path.name.lower() not in _LITTER:
+            left_out[suffix or "no suffix"] += 1
+        return False
+    return True
 
 
 def _client() -> Any:

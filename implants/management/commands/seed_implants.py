@@ -12,7 +12,7 @@ from implants.encoders.bundle import EncoderUnavailable
 from implants.management.base import ExampleCommand, table
 from implants.seeding.names import Convention
 from implants.seeding.seeder import Seeder
-from implants.seeding.sources import SourceError, SourceFile, open_source
+from implants.seeding.sources import Source, SourceError, SourceFile, open_source
 from implants.seeding.summary import Outcome, Summary
 
 
@@ -51,13 +51,19 @@ After an interruption, run the same command again: it goes on where it was.
             files = list(source.files())
             encoder = None if options["dry_run"] else active()
             seeder = Seeder(source, Convention(options["manufacturer_from"]), encoder)
-            self._seed(seeder, files)
+            try:
+                self._seed(seeder, files)
+            finally:
+                # It may be why there are no images.
+                self._tell_left_out(source)
         except (SourceError, PatientKeyError, EncoderUnavailable) as error:
             raise CommandError(str(error)) from error
+        self._report(seeder.summary, dry_run=options["dry_run"])
+
+    def _tell_left_out(self, source: Source) -> None:
         if source.left_out:
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(source.left_out.items()))
             self.stderr.write(f"Files of other kinds, left out: {kinds}.")
-        self._report(seeder.summary, dry_run=options["dry_run"])
 
     def _seed(self, seeder: Seeder, files: list[SourceFile]) -> None:
         if not files:

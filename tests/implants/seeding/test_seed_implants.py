@@ -74,6 +74,23 @@ def test_files_of_other_kinds_are_counted(films: Path) -> None:
     assert "left out" not in seed(films)
 
 
+def test_litter_of_systems_is_no_file_that_was_left_out(films: Path) -> None:
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "conexao/._master_01.bmp"):
+        (films / name).write_bytes(b"x")
+
+    assert "left out" not in seed(films)
+
+
+def test_source_of_other_kinds_alone_says_what_was_left_out(tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (folder / "STRAUMANN_BLX_4.5mm_1.bmp").write_bytes(b"x")
+
+    answer = failing(folder)
+
+    assert "left out: 1 .bmp." in answer and "no images" in answer
+
+
 def test_seed_adds_references_with_vectors_and_creates_what_is_missing(
     films: Path, encoder: Encoder
 ) -> None:

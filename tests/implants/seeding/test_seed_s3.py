@@ -58,6 +58,18 @@ def test_bucket_of_references_is_read_from_its_root(make_bucket: MakeBucket) -> 
     assert ReferenceVector.objects.count() == 2
 
 
+def test_files_of_other_kinds_are_counted_and_litter_is_not(make_bucket: MakeBucket) -> None:
+    names = ("README.txt", "straumann/blx_01", "straumann/.DS_Store", "straumann/Thumbs.db")
+    bucket = make_bucket(
+        {"straumann/blx_02.jpe": film(1), "straumann/": b""} | dict.fromkeys(names, b"x")
+    )
+    source = S3Source.from_url(f"s3://{bucket}")
+
+    assert [str(file.path) for file in source.files()] == ["straumann/blx_02.jpe"]
+
+    assert source.left_out == {".txt": 1, "no suffix": 1}
+
+
 def test_bucket_with_more_than_one_page_of_keys(make_bucket: MakeBucket) -> None:
     one = film(1)
     objects = {f"films/GENERIC_{number:04}.png": one for number in range(1005)}
