@@ -16,6 +16,8 @@ _NOBODY: Final = ("generic", "unknown", "desconhecid")
 # A folder of references, as opposed to one of a manufacturer.
 _REFERENCES_FOLDER: Final = "referencia"
 _SIZE: Final = re.compile(r"(\d{1,2}(?:[.,]\d{1,2})?)(mm)?(?:x(\d{1,2}(?:[.,]\d)?)(?:mm)?)?", re.I)
+# A number or size at the end, with or without a sign of the diameter, which may stand alone.
+_MORE: Final = re.compile(r"\s*(?:(?:[ø⌀]|\bd)?\s*[\d.,]*\d\s*(?:mm)?|[ø⌀])$", re.I)
 _DIAMETERS_MM: Final = (Decimal("1.5"), Decimal(9))
 _ACRONYM: Final = 3
 """Capitals of up to so many letters stay capitals."""
@@ -167,7 +169,23 @@ _READERS: Final = {
 def _line(manufacturer: str, words: Sequence[str], known: Directory) -> str:
     if all(_is_number(word) for word in words):
         raise NameProblemError("no line beside the manufacturer's name")
-    return known.line(manufacturer, words) or _title(words)
+    line = known.line(manufacturer, words)
+    if line is None and (alike := _known_with_more(manufacturer, words, known)):
+        raise NameProblemError(
+            f"it says {alike} and more: write the size as 4.5mm, a number as _01,"
+            " or enter another line in the catalogue first"
+        )
+    return line or _title(words)
+
+
+def _known_with_more(manufacturer: str, words: Sequence[str], known: Directory) -> str | None:
+    """The known line before numbers and sizes that can't be read: GM_3_5mm, BLX_Ø4.5mm, blx01."""
+    text = " ".join(words)
+    while (shorter := _MORE.sub("", text)) not in ("", text):
+        if line := known.line(manufacturer, split_words(shorter)):
+            return line
+        text = shorter
+    return None
 
 
 def _title(words: Sequence[str]) -> str:

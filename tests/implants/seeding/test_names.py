@@ -158,6 +158,32 @@ def test_name_of_a_line_alone() -> None:
     assert read("ANKYLOS_3.5mm_1.jpg") == Named("Dentsply Sirona", "Ankylos", Decimal("3.5"))
 
 
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("NEODENT_GM_3_5mm_1.jpg", "Grand Morse"),
+        ("STRAUMANN_BLX_Ø4.5mm.jpg", "BLX"),
+        ("STRAUMANN_BLX_Ø_4.5mm.jpg", "BLX"),
+        ("STRAUMANN_BLX_D4.5mm.jpg", "BLX"),
+        ("STRAUMANN_BLX_4.500mm.jpg", "BLX"),
+        ("straumann/blx01.jpg", "BLX"),
+        ("straumann/blx_Ø4.5_Ø3mm_7.jpg", "BLX"),
+    ],
+)
+def test_known_line_with_an_unreadable_size_is_no_new_line(path: str, line: str) -> None:
+    with pytest.raises(NameProblemError, match=f"it says {line} and more"):
+        read(path)
+
+
+def test_line_that_ends_in_a_number_is_a_line_if_the_catalogue_says_so_or_nothing_is_alike() -> (
+    None
+):
+    assert read("STRAUMANN_ROCK_2_4.5mm.jpg") == Named("Straumann", "Rock 2", Decimal("4.5"))
+    assert read("ACME_BLX_2_4.5mm.jpg") == Named("Acme", "BLX 2", Decimal("4.5"))
+    implant("Straumann", "BLX 2")
+    assert read("STRAUMANN_BLX_2_4.5mm.jpg") == Named("Straumann", "BLX 2", Decimal("4.5"))
+
+
 def test_line_alone_is_told_by_its_name_and_not_by_an_alias() -> None:
     """Aliases are short: BL alone tells no maker, whether or not the catalogue has the implant."""
     implant("Straumann", "Bone Level", ["BL"])
