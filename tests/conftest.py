@@ -14,7 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management.commands import flush
 from django.db import connection, connections
 from django.utils import translation
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 
@@ -124,6 +124,8 @@ def browser() -> Iterator[Browser]:
     """A real Chromium, one for all tests; `make test` sees to it that there is one."""
     # Playwright's loop stays in this thread, which Django takes for asynchronous code from now on.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    # Encoding five films beside other tests can take longer than Playwright's five seconds.
+    expect.set_options(timeout=15_000)
     with sync_playwright() as playwright:
         path = chromium.find(playwright)
         assert path is not None, "there is no Chromium: `python -m tests.chromium` installs one"
