@@ -151,9 +151,13 @@ export class Draft {
       this.#bitmap ??= await decoded(answer.film);
       this.draw();
       this.#judge(answer);
-      if (this.desk.isTwice(this)) this.#complain(this.desk.texts.twice, "duplicate");
+      for (const other of this.desk.repetitionsOf(this)) other.repeat();
     }
     this.desk.changed(this);
+  }
+
+  repeat() {
+    this.#complain(this.desk.texts.twice, "duplicate");
   }
 
   #judge(answer) {

@@ -34,8 +34,11 @@ export class UploadDesk {
     });
   }
 
-  isTwice(draft) {
-    return this.#drafts.some((other) => other !== draft && other.isOpen && other.sha256 === draft.sha256);
+  /** Of equal films the first in the list stays, whichever was answered first; these are the others. */
+  repetitionsOf(draft) {
+    const same = this.#drafts.filter((other) => other.isOpen && other.sha256 === draft.sha256);
+    const kept = same.find(({ state }) => state === "saving") ?? same[0];
+    return same.filter((other) => other !== kept);
   }
 
   changed(draft) {
