@@ -98,6 +98,26 @@ def test_dropped_films_are_examined_and_nothing_is_saved_by_itself(
     assert not desk.locator("#save-all").is_enabled(), "a whole film is not ready by itself"
 
 
+def test_of_equal_films_the_first_stays_though_it_is_answered_last(desk: Page) -> None:
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    desk.route("**/films/examine/", hold_the_first)
+    film = film_file(0, 1)
+    choose(desk, as_file("primeira.png", film), as_file("segunda.png", film))
+    expect(card(desk, "segunda.png")).to_have_attribute("data-state", "warn")
+
+    held[0].continue_()
+
+    expect(card(desk, "primeira.png")).to_have_attribute("data-state", "warn")
+    expect(card(desk, "segunda.png")).to_have_attribute("data-state", "duplicate")
+
+
 def test_three_at_a_time_are_sent_and_each_shows_its_progress(desk: Page) -> None:
     held: list[Route] = []
     desk.route("**/films/examine/", lambda route: held.append(route))
