@@ -5,9 +5,9 @@ import logging
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from cases import delivery, queue
+from cases import delivery, files, queue
 from cases.events import record
-from cases.models import Case, CaseEvent, CaseImage, Finding
+from cases.models import Case, CaseEvent, Finding
 from cases.notices import telling
 from cases.privacy.models import ErasedSubmission
 from raiox.common import correlation, runs
@@ -24,8 +24,6 @@ from webhooks.submission import (
 
 logger = logging.getLogger(__name__)
 State = InboundEvent.State
-# More files than a person sends: each one is a download and a search.
-MAX_IMAGES = 30
 
 
 def open_case(event_id: int) -> Case | None:
@@ -147,7 +145,7 @@ def _create(form: JotformForm, submission: Submission) -> Case:
         correlation_id=correlation.current(),
         **submission.fields,
     )
-    images = _add_images(case, submission)
+    images = files.add_images(case, submission)
     Finding.objects.create(case=case, tooth=case.tooth)
     record(case, CaseEvent.Kind.RECEIVED, images=images)
     queue.defer_analysis(case)
@@ -159,32 +157,22 @@ def _update(case: Case, submission: Submission) -> Case:
     """An edited submission: taken over; analysed before the decision, flagged after it."""
     old_tooth = case.tooth
     changed = [name for name, value in submission.fields.items() if getattr(case, name) != value]
-    new_images = _add_images(case, submission)
-    if not changed and not new_images:
+    new_images = files.add_images(case, submission)
+    moved = files.mark_withdrawn(case, submission)
+    if not (changed or new_images or moved):
         return case  # answers that mean nothing to us
     for name in changed:
         setattr(case, name, submission.fields[name])
     case.changed_after_decision = case.is_decided
     case.save()
+    said = {"fields": changed, "images": new_images, **moved}
     if case.is_decided:
         # The findings stay as they were decided; `reopen` needs to know what they followed.
-        kind, was = CaseEvent.Kind.CHANGED_AFTER_DECISION, {"tooth": old_tooth}
-        record(case, kind, fields=changed, images=new_images, **was)
+        record(case, CaseEvent.Kind.CHANGED_AFTER_DECISION, **said, tooth=old_tooth)
         return case
     # Teeth that a reviewer corrected stay; the others follow the dentist.
     case.findings.filter(tooth=old_tooth).update(tooth=case.tooth)
-    record(case, CaseEvent.Kind.UPDATED, fields=changed, images=new_images)
+    record(case, CaseEvent.Kind.UPDATED, **said)
     if new_images:
         queue.defer_analysis(case)
     return case
-
-
-def _add_images(case: Case, submission: Submission) -> int:
-    """One row per file that was not there yet, up to the limit; the count of new ones."""
-    known = set(case.images.values_list("url", flat=True))
-    new = [url for url in submission.image_urls if url not in known]
-    taken = new[: max(0, MAX_IMAGES - len(known))]
-    CaseImage.objects.bulk_create(CaseImage(case=case, url=url) for url in taken)
-    if len(taken) < len(new):
-        logger.warning("files left out", extra={"case_id": case.pk, "count": len(new) - len(taken)})
-    return len(taken)

@@ -8,13 +8,13 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
 
 from cases import disagreement
 from cases.delivery import result_of
+from cases.files import files_differ
 from cases.models import Case
 from cases.privacy.models import ErasedSubmission
 from raiox.common.correlation import correlated
@@ -139,6 +139,4 @@ def _differs(case: Case, submission: Submission) -> bool:
         return False
     if any(getattr(case, name) != value for name, value in submission.fields.items()):
         return True
-    # By path: the API may name another of Jotform's hosts than the webhook did.
-    known = {urlsplit(url).path for url in case.images.values_list("url", flat=True)}
-    return any(urlsplit(url).path not in known for url in submission.image_urls)
+    return files_differ(case, submission)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from raiox.common.http import FetchError, normalise
 from webhooks.body import storable
@@ -70,6 +71,12 @@ def from_answers(answers: Answers, form: JotformForm, submission_id: str) -> Sub
         image_urls=_urls(answers.get(form.qid_images)),
         digest=_digest(answers, form),
     )
+
+
+def file_of(url: str) -> str:
+    """By what a file is known again: the API may name another of Jotform's hosts than a webhook."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}"
 
 
 def without_answers(event: InboundEvent, form: JotformForm) -> Submission:

@@ -44,6 +44,10 @@ REFUSAL_ADVICE: dict[str, Promise] = {
         "change that in Jotform; then analyse again."
     ),
 }
+WITHDRAWN_ADVICE: Promise = _(
+    "The dentist edited the form, and it does not name this file now. If another film replaced it, "
+    "mark the implant on that one: then only that one is compared."
+)
 CONCERN_ADVICE: dict[str, Promise] = {
     Concern.PHOTOGRAPH: _(
         "A photograph of a screen or of a film on the light box distorts what is compared. Trust "

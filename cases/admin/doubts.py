@@ -1,13 +1,15 @@
 """What the page of a case says about how far its candidates can be trusted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
-from cases.admin.advice import CONCERN_ADVICE
+from cases.admin.advice import CONCERN_ADVICE, WITHDRAWN_ADVICE
 from cases.candidates import Shortlist, concerns_by_image
 from cases.models import CaseImage, Finding
+from implants.doubt import Concern
 from implants.look_alikes import Groups, LookAlikes, groups_of, names_of, not_told_apart
 from implants.models import Implant
 
@@ -36,14 +38,17 @@ def image_concerns(
     """What speaks against the stored films of a case, film by film."""
     found = concerns_by_image(shortlists)
     return [
-        ImageConcern(
-            number=number if len(images) > 1 else 0,
-            label=str(concern.label),
-            advice=CONCERN_ADVICE[concern],
-        )
+        ImageConcern(number if len(images) > 1 else 0, label, advice)
         for number, image in enumerate(images, start=1)
-        for concern in found.get(image.pk, ())
+        for label, advice in _about(image, found.get(image.pk, ()))
     ]
+
+
+def _about(image: CaseImage, concerns: Iterable[Concern]) -> Iterator[tuple[str, Promise]]:
+    if image.is_withdrawn:
+        yield _("not in the submission any more"), WITHDRAWN_ADVICE
+    for concern in concerns:
+        yield str(concern.label), CONCERN_ADVICE[concern]
 
 
 def groups_on_page(findings: Iterable[tuple[Finding, Shortlist]]) -> Groups:

@@ -148,7 +148,26 @@ def _edited(data: dict[str, Any], names: Names) -> str:
     labels = [str(label_for_field(name, Case)) for name in data.get("fields", [])]
     if data.get("images"):
         labels.append(_files(data, names))
+    labels += [text for text in (_withdrawn(data), _returned(data)) if text]
     return ", ".join(labels)
+
+
+def _withdrawn(data: dict[str, Any]) -> str:
+    count = data.get("withdrawn", 0)
+    said = ngettext(
+        "%(count)d file not in the submission any more",
+        "%(count)d files not in the submission any more",
+        count,
+    )
+    return said % {"count": count} if count else ""
+
+
+def _returned(data: dict[str, Any]) -> str:
+    count = data.get("returned", 0)
+    said = ngettext(
+        "%(count)d file back in the submission", "%(count)d files back in the submission", count
+    )
+    return said % {"count": count} if count else ""
 
 
 def _refusal(data: dict[str, Any], names: Names) -> str:

@@ -193,6 +193,12 @@ class CaseImage(models.Model):
     width = models.PositiveIntegerField(_("width (px)"), null=True)
     height = models.PositiveIntegerField(_("height (px)"), null=True)
     colour = models.FloatField(_("colour of the received image"), null=True)
+    is_withdrawn = models.BooleanField(
+        _("withdrawn"),
+        default=False,
+        db_default=False,
+        help_text=_("The submission named the file once and, as it was edited last, does not"),
+    )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

@@ -41,7 +41,7 @@ HARMLESS: Final[dict[type[models.Model], frozenset[str]]] = {
 HARMLESS_DETAILS: Final[frozenset[str]] = frozenset({
     "attempt", "best", "consent", "edited", "encoder", "fields", "finding", "holder", "image",
     "images", "implant", "impression", "kind", "lacking", "problem", "reason", "reference",
-    "region", "searches", "taken_back", "tooth", "until", "verdict",
+    "region", "returned", "searches", "taken_back", "tooth", "until", "verdict", "withdrawn",
 })  # fmt: skip
 """Details of a case's events that are ids, counts, codes, times and places on a film.
 

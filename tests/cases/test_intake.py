@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from cases import intake, recovery, review
+from cases import files, intake, recovery, review
 from cases.models import Case, CaseEvent, Delivery
 from cases.tasks import open_case as open_case_task
 from tests.cases.conftest import URL, jobs
@@ -242,7 +242,7 @@ def test_an_address_may_be_longer_than_an_index_entry(make_event: MakeEvent) -> 
 def test_no_more_files_than_a_person_sends(make_event: MakeEvent) -> None:
     case = intake.open_case(make_event(radiografia=[f"{URL}{n}" for n in range(500)]).pk)
     assert case is not None
-    assert case.images.count() == intake.MAX_IMAGES
+    assert case.images.count() == files.MAX_IMAGES
 
 
 def test_a_failed_event_can_be_tried_again(make_event: MakeEvent) -> None:

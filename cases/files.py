@@ -1,0 +1,57 @@
+"""Which files of a submission a case has, and which of its own the submission names no longer."""
+
+import logging
+
+from cases.models import Case, CaseImage
+from webhooks.submission import Submission, file_of
+
+logger = logging.getLogger(__name__)
+# More files than a person sends: each one is a download and a search.
+MAX_IMAGES = 30
+
+
+def add_images(case: Case, submission: Submission) -> int:
+    """One row per file that was not there yet, up to the limit; the count of new ones."""
+    known = set(map(file_of, case.images.values_list("url", flat=True)))
+    new = [url for url in submission.image_urls if file_of(url) not in known]
+    taken = new[: max(0, MAX_IMAGES - len(known))]
+    CaseImage.objects.bulk_create(CaseImage(case=case, url=url) for url in taken)
+    if len(taken) < len(new):
+        logger.warning("files left out", extra={"case_id": case.pk, "count": len(new) - len(taken)})
+    return len(taken)
+
+
+def mark_withdrawn(case: Case, submission: Submission) -> dict[str, int]:
+    """Note the files that the submission names no longer and those that it names again.
+
+    Gives back how many are `withdrawn` and how many have `returned`, where there are any.
+
+    They are kept, and their candidates count: an edit that names the new files only may mean those
+    besides the old ones. Reviewers are told, and mark the implant on the film that counts.
+    """
+    gone, back = _withdrawals(case, submission)
+    case.images.filter(pk__in=gone).update(is_withdrawn=True)
+    case.images.filter(pk__in=back).update(is_withdrawn=False)
+    counts = {"withdrawn": len(gone), "returned": len(back)}
+    return {what: count for what, count in counts.items() if count}
+
+
+def files_differ(case: Case, submission: Submission) -> bool:
+    """Whether the submission names files that the case lacks, or not those that it has."""
+    known = set(map(file_of, case.images.values_list("url", flat=True)))
+    is_new = any(file_of(url) not in known for url in submission.image_urls)
+    return is_new or any(_withdrawals(case, submission))
+
+
+def _withdrawals(case: Case, submission: Submission) -> tuple[list[int], list[int]]:
+    """Ids of the images to mark as withdrawn, and of those to mark as there again."""
+    named = set(map(file_of, submission.image_urls))
+    # Deliveries leave the addresses out, and retention deletes those that we had.
+    if not named or case.personal_data_deleted_at is not None:
+        return [], []
+    gone: list[int] = []
+    back: list[int] = []
+    for pk, url, is_withdrawn in case.images.values_list("pk", "url", "is_withdrawn"):
+        if is_withdrawn == (file_of(url) in named):
+            (back if is_withdrawn else gone).append(pk)
+    return gone, back

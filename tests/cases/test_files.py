@@ -1,0 +1,125 @@
+"""Files that a submission names, does not name any more, and names again."""
+
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+
+from cases import files, intake, sweep
+from cases.models import Case, CaseEvent
+from tests.cases.conftest import URL, jobs
+from tests.people import logged_in, person
+from tests.sandbox.process import SandboxProcess
+from webhooks.models import InboundEvent, JotformForm
+from webhooks.submission import from_event
+
+pytestmark = pytest.mark.django_db
+OTHER = URL.replace("rx%201", "rx%202")
+MakeEvent = Callable[..., InboundEvent]
+
+
+def take_over(event: InboundEvent) -> Case:
+    case = intake.open_case(event.pk)
+    assert case is not None
+    return case
+
+
+def withdrawn(case: Case) -> list[str]:
+    return [image.url for image in case.images.all() if image.is_withdrawn]
+
+
+def test_a_film_that_was_replaced_is_kept_and_marked_as_withdrawn(make_event: MakeEvent) -> None:
+    case = take_over(make_event())
+    take_over(make_event(radiografia=[OTHER]))
+    assert [image.url for image in case.images.all()] == [URL, OTHER]
+    assert withdrawn(case) == [URL]
+    assert case.events.get(kind=CaseEvent.Kind.UPDATED).data["withdrawn"] == 1
+
+
+def test_a_film_that_was_taken_out_alone_is_news_too(make_event: MakeEvent) -> None:
+    case = take_over(make_event(radiografia=[URL, OTHER]))
+    take_over(make_event(radiografia=[OTHER]))
+    assert withdrawn(case) == [URL]
+    assert len(jobs("cases.analyze_case")) == 1
+
+
+def test_a_film_that_is_named_again_is_not_withdrawn(make_event: MakeEvent) -> None:
+    case = take_over(make_event())
+    for addresses in ([OTHER], [URL, OTHER]):
+        take_over(make_event(radiografia=addresses))
+    assert withdrawn(case) == []
+    said = [event.data for event in case.events.filter(kind=CaseEvent.Kind.UPDATED)]
+    assert said[-1]["returned"] == 1
+
+
+def test_a_delivery_without_addresses_withdraws_nothing(
+    make_event: MakeEvent, settings: object
+) -> None:
+    settings.JOTFORM_API_KEY = ""  # type: ignore[attr-defined]
+    case = take_over(make_event())
+    take_over(make_event(q7_dente="45", radiografia=[], temp_upload={}))
+    assert withdrawn(case) == []
+
+
+def test_the_same_file_by_another_host_is_the_same_file(make_event: MakeEvent) -> None:
+    case = take_over(make_event())
+    take_over(make_event(radiografia=[URL.replace("www.", "eu."), OTHER]))
+    assert [image.url for image in case.images.all()] == [URL, OTHER]
+    assert withdrawn(case) == []
+
+
+def test_files_that_one_address_tells_apart_by_its_query_are_two(make_event: MakeEvent) -> None:
+    case = take_over(make_event(radiografia=[f"{URL}?file=1", f"{URL}?file=2"]))
+    assert case.images.count() == 2
+
+
+def test_a_withdrawn_film_after_the_decision_flags_the_case(
+    make_event: MakeEvent, form: JotformForm, make_case: Callable[..., Case]
+) -> None:
+    case = make_case("approved", decided_by=person("rita"), submission_id="62")
+    event = make_event(radiografia=[OTHER])
+    Case.objects.update(submission_id=event.submission_id)
+    take_over(event)
+    case.refresh_from_db()
+    assert case.changed_after_decision
+    assert withdrawn(case) == [URL]
+
+
+def test_nothing_is_withdrawn_where_the_addresses_were_deleted(
+    make_event: MakeEvent, form: JotformForm
+) -> None:
+    event = make_event()
+    case = take_over(event)
+    case.images.update(url="deleted/1")
+    case.personal_data_deleted_at = timezone.now()
+    submission = from_event(event, form, must_have_images=True)
+    assert files.mark_withdrawn(case, submission) == {}
+
+
+def test_the_sweep_finds_that_a_film_was_withdrawn(
+    sandbox: SandboxProcess, sandbox_form: JotformForm
+) -> None:
+    sent = sandbox.submit({"dente": "36"}, files={"a.png": b"x"}, webhook=False)
+    sweep.sweep(sandbox_form)
+    take_over(InboundEvent.objects.get())
+    case = Case.objects.get(submission_id=sent["id"])
+    case.images.create(url=OTHER)
+    assert sweep.sweep(sandbox_form).edited == 0  # brought in once already
+    InboundEvent.objects.update(digest="another")
+    assert sweep.sweep(sandbox_form).edited == 1
+    take_over(InboundEvent.objects.filter(state="received").get())
+    assert withdrawn(case) == [OTHER]
+    assert sweep.sweep(sandbox_form).edited == 0
+
+
+def test_the_page_says_which_film_was_withdrawn_and_what_to_do(make_event: MakeEvent) -> None:
+    case = take_over(make_event())
+    take_over(make_event(radiografia=[OTHER]))
+    case.images.update(state="stored", file="uploads/x.png")
+    Case.objects.update(state="pending")
+    browser = logged_in(person("brenda", "Revisores"))
+    page = browser.get(f"/admin/cases/case/{case.pk}/change/").content.decode()
+    assert "Radiografia 1: não está mais no envio." in page
+    assert "marque o implante nela: só ela será comparada." in page
+    assert "Radiografia 2:" not in page
+    assert "1 arquivo retirado do envio" in page
