@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Count, Model
@@ -21,6 +22,7 @@ from cases.agreement import reviewed
 from cases.models import Case, Delivery
 from implants.models import DIMENSIONS, Encoder, Implant, ReferenceImage, ReferenceVector
 from raiox import job_queue
+from raiox.health import OK, check_cache
 from webhooks.models import InboundEvent
 
 logger = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ Values = dict[str, float]
 
 
 class Database(Collector):
-    """The parts of `_PARTS`, and which of them could be read."""
+    """The parts of `_PARTS`: what they say, and which could be read. And whether Redis answers."""
 
     def collect(self) -> Iterator[Metric]:
         """Ask part by part; when the database does not answer at all, only once."""
@@ -44,6 +46,8 @@ class Database(Collector):
             found = _read(name, read)
             works.add_metric([name], float(found is not None))
             yield from found or ()
+        if settings.REDIS_URL:
+            works.add_metric(["cache"], float(check_cache()["status"] == OK))
         yield works
 
 

@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management.commands import flush
 from django.db import connection, connections
+from django.test.utils import setup_databases, teardown_databases
 from django.utils import translation
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from pytest_django import DjangoDbBlocker
@@ -41,7 +42,25 @@ _MADE_BY_MIGRATING = ("django_content_type", "auth_permission")
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def _databases(
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[None]:
+    """The tests' databases, whichever tests run.
+
+    pytest-django's own fixture makes those that tests with its mark name. A test of the whole
+    service has no mark: run alone, it would find the database of the settings.
+    """
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(_databases: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Where tables are emptied after a test, what Django makes anew is put back from a copy.
 
     Making it takes longer than emptying all tables, some hundred times over.

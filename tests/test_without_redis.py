@@ -108,6 +108,8 @@ def test_the_figures_are_told(state: str, settings: Any) -> None:
     answer = Client().get("/metrics")
     assert answer.status_code == 200
     assert b"raiox_catalogue{" in answer.content and b"raiox_agreement_decided" in answer.content
+    told = f'raiox_part_up{{part="cache"}} {float(state == "answers")}'
+    assert told in answer.content.decode()
 
 
 def test_people_log_in(state: str, settings: Any) -> None:

@@ -161,8 +161,12 @@ CASES = {
         "O banco de dados não responde ao serviço.",
     ),
     "numeros-ilegiveis": Case(
-        parts(database="1x30", queue="0x30"), parts(database="0x30", queue="1x30"),
+        parts(database="1x30", queue="0x30"), parts(database="0x30", queue="1x30", cache="0x30"),
         "O banco demora demais para contar: queue.", labels={"part": "queue"},
+    ),
+    "redis-fora-do-ar": Case(
+        parts(database="1x30", cache="0x30"), parts(queue="0x30", cache="1x30"),
+        "O Redis não responde: nada se perde, mas nenhum limite é contado.",
     ),
     "erros-do-servidor": Case(
         asked("case", "500", "0+5x40", "ping", "0+95x40"),
