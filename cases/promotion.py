@@ -84,13 +84,6 @@ def subjects(case: Case) -> list[Subject]:
     ]
 
 
-def contradicted(case: Case) -> list[ReferenceImage]:
-    """References from this case of whose implant no finding is sure any more."""
-    said = case.findings.filter(verdict=Finding.Verdict.IDENTIFIED).values("implant")
-    promoted = ReferenceImage.objects.filter(source_key__startswith=key_prefix(case.pk))
-    return list(promoted.exclude(implant__in=said).select_related("implant__manufacturer"))
-
-
 def examine_subject(subject: Subject, region: Region | None) -> Examination:
     """What the film resembles and whether it is known, before it is promoted.
 

@@ -16,12 +16,12 @@ from cases.admin.impression_form import ImpressionForm
 from cases.admin.keys import key_texts
 from cases.admin.timeline import timeline
 from cases.candidates import Candidate, shortlists_of
+from cases.contradictions import contradicted
 from cases.disagreement import is_gone, was_altered
 from cases.finding_search import SearchState, search_states
 from cases.forms import Desk, FindingForm
 from cases.impressions import as_seen_by
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
-from cases.promotion import contradicted
 from cases.waiting import neighbours, waiting_cases
 from cases.worksheet import last_event_id
 from implants.look_alikes import Groups, look_alikes_of
