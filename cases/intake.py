@@ -5,7 +5,7 @@ import logging
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from cases import delivery, files, queue
+from cases import delivery, files, queue, teeth
 from cases.events import record
 from cases.models import Case, CaseEvent, Finding
 from cases.notices import telling
@@ -96,7 +96,7 @@ def _apply(event_id: int, form: JotformForm, submission: Submission) -> Case | N
         # Several workers: an edit may overtake the delivery before it, and it holds everything.
         _finish(event, State.IGNORED, submission, reason="a later delivery came first")
         return None
-    if last is not None and last.digest == submission.digest:
+    if last is not None and last.digest == submission.digest and not _is_new_word(event, last):
         _finish(event, State.DUPLICATE, submission)
         return None
     case = _take_over(form, submission)
@@ -117,6 +117,14 @@ def _last_processed(submission: Submission) -> InboundEvent | None:
         submission.form_id, submission.submission_id
     )
     return events.filter(state=State.PROCESSED).order_by("-pk").first()
+
+
+def _is_new_word(event: InboundEvent, last: InboundEvent) -> bool:
+    """Whether the sweep found what webhooks can't say: that an answer was cleared.
+
+    A digest leaves empty answers out, since webhooks do.
+    """
+    return event.kind == InboundEvent.Kind.SWEPT and last.kind != InboundEvent.Kind.SWEPT
 
 
 def _finish(
@@ -170,8 +178,7 @@ def _update(case: Case, submission: Submission) -> Case:
         # The findings stay as they were decided; `reopen` needs to know what they followed.
         record(case, CaseEvent.Kind.CHANGED_AFTER_DECISION, **said, tooth=old_tooth)
         return case
-    # Teeth that a reviewer corrected stay; the others follow the dentist.
-    case.findings.filter(tooth=old_tooth).update(tooth=case.tooth)
+    teeth.follow_dentist(case, old_tooth)
     record(case, CaseEvent.Kind.UPDATED, **said)
     if new_images:
         queue.defer_analysis(case)

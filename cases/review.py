@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cases import answers, claims, delivery, queue
+from cases import answers, claims, delivery, queue, teeth
 from cases.answers import Wording
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
@@ -171,7 +171,7 @@ def _follow_the_dentist(case: Case) -> None:
         edits = edits.filter(pk__gt=decided.pk)
     first = edits.first()
     if first is not None:
-        case.findings.filter(tooth=first.data["tooth"]).update(tooth=case.tooth)
+        teeth.follow_dentist(case, first.data["tooth"])
 
 
 @transaction.atomic

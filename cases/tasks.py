@@ -51,7 +51,7 @@ def open_case(context: JobContext, *, event_id: int, correlation_id: str = "") -
             raise
         except QuotaExceeded as error:
             # Another job, for this one's tries are for faults; however often that is.
-            inbox.defer_open_case(InboundEvent.objects.get(pk=event_id), at=error.retry_at)
+            inbox.wait_for_quota(InboundEvent.objects.get(pk=event_id), error.retry_at)
         except Exception as error:
             # The type alone: a message may hold what a patient wrote.
             facts = {"event_id": event_id, "error": type(error).__name__}

@@ -54,6 +54,17 @@ def defer_open_case(event: InboundEvent, *, at: datetime | None = None) -> None:
     job(OPEN_CASE, schedule_at=at).defer(event_id=event.pk, correlation_id=event.correlation_id)
 
 
+@transaction.atomic
+def wait_for_quota(event: InboundEvent, until: datetime) -> None:
+    """Process `event` when Jotform's quota is back; meanwhile it says what it waits for."""
+    InboundEvent.objects.filter(pk=event.pk).update(
+        reason=f"waits for Jotform's quota until {until.isoformat(timespec='minutes')}"
+    )
+    defer_open_case(event, at=until)
+    facts = {"event_id": event.pk, "until": until.isoformat()}
+    logger.warning("event waits for jotform's quota", extra=facts)
+
+
 def _form_of(body: Body) -> str | None:
     """The id of the form of ours that `body` is for; in SQL: the ORM takes six times as long."""
     if body.kind == Kind.OTHER:

@@ -341,6 +341,11 @@ def test_event_waits_for_the_quota_however_long_that_takes(
     waiting = ProcrastinateJob.objects.get(task_name="cases.open_case", status="todo")
     assert waiting.args["event_id"] == event.pk
     assert waiting.scheduled_at and waiting.scheduled_at > timezone.now()
+    event.refresh_from_db()
+    assert (
+        event.reason
+        == f"waits for Jotform's quota until {waiting.scheduled_at:%Y-%m-%dT%H:%M}+00:00"
+    )
     InboundEvent.objects.update(received_at=timezone.now() - timedelta(days=1))
     assert recovery.requeue_lost() == 0, "it has its job"
 

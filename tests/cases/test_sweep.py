@@ -199,6 +199,26 @@ def test_sweep_takes_over_that_an_answer_was_cleared(
     assert sweep.sweep(form).edited == 0
 
 
+def test_sweep_takes_over_that_an_answer_was_cleared_which_a_webhook_left_out(
+    sandbox: SandboxProcess, form: JotformForm
+) -> None:
+    submission = submit(sandbox)
+    sweep.sweep(form)
+    process()
+    sandbox.edit(submission, {"dente": ""}, webhook=False)
+    told = sandbox.submission(submission)["answers"]
+    answers = {qid: row for qid, row in told.items() if row.get("answer")}
+    InboundEvent.objects.create(
+        kind="json", form_id=form.form_id, submission_id=submission, payload={"answers": answers}
+    )
+    process()
+    assert Case.objects.get().tooth, "a webhook that does not speak of it clears nothing"
+    assert sweep.sweep(form).edited == 1
+    process()
+    assert Case.objects.get().tooth == ""
+    assert sweep.sweep(form).edited == 0
+
+
 def test_sweep_does_not_fill_a_case_again_whose_data_were_deleted(
     sandbox: SandboxProcess, form: JotformForm, make_case: Callable[..., Case]
 ) -> None:
