@@ -133,7 +133,7 @@ def add_film(
     refuse_patient_key(film.stored_at)
     known = implant.references.filter(sha256=film.radiograph.sha256)
     if not film.stored_at and (there := known.first()):
-        return Added(there, _gets_its_file_back(there, film, actor))
+        return Added(there, _gets_its_file_back(there, film, source_key, actor))
     # The file first: no transaction waits for storage, and what a rollback leaves behind is used
     # by the next attempt. Of two who add the same film at once, one gets the other's row.
     added = Added(
@@ -151,16 +151,18 @@ def add_film(
         )
     )
     if not added.created:
-        return Added(added.reference, _gets_its_file_back(added.reference, film, actor))
+        there = added.reference
+        return Added(there, _gets_its_file_back(there, film, source_key, actor))
     if not is_demo:
         record(added.reference, ADDITION, gettext("Radiograph added."), actor)
     return added
 
 
-def _gets_its_file_back(reference: ReferenceImage, film: Film, actor: Any) -> bool:
+def _gets_its_file_back(reference: ReferenceImage, film: Film, source_key: str, actor: Any) -> bool:
     """Whether the known reference had lost its file: renamed in its bucket, or deleted there.
 
-    Its source stays, and with it what a promoted film's case is known by.
+    Its source stays, and with it what a promoted film's case is known by; unless the film lies in
+    the bucket under another name now, and another film may come under the old one.
     """
     name = str(reference.image.name)
     # A patient's film stands under her case's key alone.
@@ -169,8 +171,10 @@ def _gets_its_file_back(reference: ReferenceImage, film: Film, actor: Any) -> bo
     place = PROMOTED if name.startswith(PROMOTED) else COPIES
     copy = film.stored_at or store_copy(reference.implant_id, film.radiograph, place=place)
     reference.image.name, reference.encoding_error = copy, ""
-    reference.save(update_fields=["image", "encoding_error"])
-    record(reference, CHANGE, gettext("Radiograph added."), actor)
+    if film.stored_at and place == COPIES:
+        reference.source_key = source_key
+    reference.save(update_fields=["image", "encoding_error", "source_key"])
+    record(reference, CHANGE, gettext("The radiograph had lost its file; it has it again."), actor)
     return True
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from django.core import signing
+from django.core.files.storage import default_storage
 
 from implants.doubt import Concern, concerns_of
 from implants.embedding import Encoded, embed
@@ -75,8 +76,7 @@ def examine(implant: Implant, radiograph: Radiograph, region: Region | None) -> 
     `radiograph.sha256` must be that of the received bytes.
     """
     has_region = region is not None
-    same = ReferenceImage.objects.filter(sha256=radiograph.sha256).order_by("pk")
-    found = Examination(implant, list(same.select_related("implant__manufacturer")), has_region)
+    found = Examination(implant, _same_film(implant, radiograph.sha256), has_region)
     if found.duplicate:
         return found
     concerns = concerns_of(radiograph.image, radiograph.colour, has_region=has_region)
@@ -93,6 +93,17 @@ def examine(implant: Implant, radiograph: Radiograph, region: Region | None) -> 
     looks = resemblance(implant, radiograph, vector, encoder.encoder_id, has_region=has_region)
     ticket = _signed(vector, radiograph.sha256, region, encoder)
     return replace(found, resemblance=looks, ticket=ticket)
+
+
+def _same_film(implant: Implant, sha256: str) -> list[ReferenceImage]:
+    """References of these bytes; not the implant's own one that has lost its file and may have it
+    back (`catalogue.add_film`)."""
+    same = ReferenceImage.objects.filter(sha256=sha256).select_related("implant__manufacturer")
+    return [
+        reference
+        for reference in same.order_by("pk")
+        if reference.implant_id != implant.pk or default_storage.exists(str(reference.image.name))
+    ]
 
 
 def embed_by_ticket(reference: ReferenceImage, ticket: str) -> bool:

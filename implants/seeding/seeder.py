@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Final
 
+from django.core.files.storage import default_storage
 from django.db import DataError, IntegrityError
 from django.db.models import Q
 
@@ -179,6 +180,8 @@ class Seeder:
             return self._judge(plan.known, named, plan.film)
         if plan.known is None:
             return self._add(plan.implant, plan.film, plan)
+        if plan.known.sha256 == plan.sha256:
+            return self._give_back(plan.known, plan.film, plan)
         replace_film(plan.known, plan.film)
         self._without_vector[plan.known.pk] = plan.known, plan.encoded
         return Outcome.UPDATED
@@ -194,6 +197,12 @@ class Seeder:
             take_over(implant)
         self._without_vector[reference.pk] = reference, plan.encoded
         return Outcome.ADDED if created else Outcome.KNOWN
+
+    def _give_back(self, known: ReferenceImage, film: Film, plan: _Plan) -> Outcome:
+        """The reference had lost its file."""
+        reference, _ = add_film(known.implant, film, source_key=plan.file.key)
+        self._without_vector[reference.pk] = reference, plan.encoded
+        return Outcome.UPDATED
 
     def _judge(self, known: ReferenceImage | None, named: Named, film: Film) -> Outcome:
         """What would become of the file, without writing anything."""
@@ -227,11 +236,14 @@ class Seeder:
 
 
 def _read_film(plan: _Plan) -> None:
-    """Read and decode what is not known. Runs in another thread: no database."""
-    if plan.error or plan.named is None or (plan.known and _is_unchanged(plan.file, plan.known)):
+    """Read and decode what is not known, or lost. Runs in another thread: no database."""
+    if plan.error or plan.named is None:
+        return
+    there = plan.known if plan.known and not _is_lost(plan.known, plan.file) else None
+    if there and _is_unchanged(plan.file, there):
         return
     data = _read(plan.file)
-    if plan.known and plan.known.sha256 == hashlib.sha256(data).hexdigest():
+    if there and there.sha256 == hashlib.sha256(data).hexdigest():
         return
     with decoding:
         radiograph = open_radiograph(data)
@@ -268,6 +280,12 @@ def _find(plans: list[_Plan]) -> None:
     for plan in plans:
         either = by_key.get(plan.file.key), by_place.get(plan.file.stored_at)
         plan.known = min(filter(None, either), key=lambda one: one.pk, default=None)
+
+
+def _is_lost(known: ReferenceImage, file: SourceFile) -> bool:
+    """Whether our copy is gone; what lies in its place in our storage was just listed."""
+    name = str(known.image.name)
+    return name != file.stored_at and not default_storage.exists(name)
 
 
 def _is_unchanged(file: SourceFile, known: ReferenceImage) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image, ImageOps
@@ -183,6 +184,21 @@ def test_same_bytes_of_the_same_implant_are_refused_kindly(
     assert f"/referenceimage/{known.pk}/" in examined["html"]
     assert (answer.status_code, answer.json()["state"]) == (409, "duplicate")
     assert implant.references.get() == known
+
+
+def test_a_film_whose_file_was_lost_can_be_given_back(
+    send: Send, implant: Implant, encoder: Encoder
+) -> None:
+    known = keep(implant, 1)
+    default_storage.delete(stored_name(known))
+
+    examined = send("examine", film(1), region=REGION).json()
+    answer = send("save", film(1), region=REGION, ticket=examined["ticket"])
+
+    assert examined["state"] != "duplicate"
+    assert answer.json()["state"] == "saved"
+    assert implant.references.get() == known and default_storage.exists(stored_name(known))
+    assert known.vectors.count() == 1
 
 
 def test_same_bytes_of_another_implant_are_said_and_possible(

@@ -267,13 +267,25 @@ def test_seed_makes_vectors_while_it_goes(films: Path, monkeypatch: pytest.Monke
     assert sizes == [3, 1]
 
 
-def test_seed_reports_a_known_reference_whose_file_is_gone(films: Path) -> None:
+@pytest.mark.parametrize("has_vector", [True, False])
+def test_seed_gives_a_known_reference_that_lost_its_file_the_file_again(
+    films: Path, has_vector: bool
+) -> None:
     seed(films)
     reference = ReferenceImage.objects.get(implant__name="BLX")
-    reference.vectors.all().delete()
+    ReferenceImage.objects.filter(pk=reference.pk).update(region=[0.1, 0.1, 0.5, 0.5])
+    if not has_vector:
+        reference.vectors.all().delete()
     default_storage.delete(stored_name(reference))
 
-    assert "STRAUMANN_BLX_4.5mm_1.png: " in failing(films)
+    assert counts(seed(films, "--dry-run"), "total") == [0, 1, 3, 0, 0]
+    assert counts(seed(films), "total") == [0, 1, 3, 0, 0]
+
+    reference.refresh_from_db()
+    assert default_storage.exists(stored_name(reference))
+    assert reference.region == [0.1, 0.1, 0.5, 0.5]
+    assert reference.vectors.count() == 1
+    assert counts(seed(films), "total") == [0, 0, 4, 0, 0]
 
 
 def test_seed_takes_over_an_implant_of_the_demo(films: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
@@ -110,6 +111,28 @@ def test_references_of_the_configured_bucket_are_used_in_place(
 
     assert stored_name(ReferenceImage.objects.get()) == key
     assert default_storage.listdir("referencia") == (["straumann"], [])
+
+
+def test_reference_renamed_in_its_bucket_leaves_its_old_name_to_another_film(
+    make_bucket: MakeBucket, bucket_storage: Callable[[str], None]
+) -> None:
+    old, new = (f"referencia/straumann/blx_0{number}.png" for number in (1, 9))
+    bucket = make_bucket({old: film(1)})
+    bucket_storage(bucket)
+    source = f"s3://{bucket}/referencia"
+    seed(source)
+    ReferenceImage.objects.update(region=[0.1, 0.1, 0.5, 0.5])
+    default_storage.delete(old)
+    default_storage.save(new, ContentFile(film(1)))
+
+    assert seed(source) == "total 1 0 0 0 0"
+    default_storage.save(old, ContentFile(film(7)))
+    assert seed(source) == "total 1 0 1 0 0"
+
+    first, second = ReferenceImage.objects.order_by("pk")
+    assert (stored_name(first), first.region) == (new, [0.1, 0.1, 0.5, 0.5])
+    assert (stored_name(second), second.region) == (old, None)
+    assert seed(source) == "total 0 0 2 0 0"
 
 
 def test_references_of_another_bucket_are_copied(
