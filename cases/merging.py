@@ -260,10 +260,14 @@ def _others(merged: Implant) -> Iterator[tuple[str, int]]:
 
 
 def _new_aliases(survivor: Implant, merged: Implant) -> list[str]:
-    """The merged name and its aliases, so that films' names still find the implant."""
+    """The merged name and its aliases, so that films' names still find the implant.
+
+    Another maker's with its maker, under whose name films and published facts will look for it.
+    """
     known = {squash(name) for name in (survivor.name, *survivor.aliases)}
+    full = [str(merged)] if survivor.manufacturer_id != merged.manufacturer_id else []
     new = []
-    for name in (merged.name, *merged.aliases):
+    for name in (merged.name, *full, *merged.aliases):
         if squash(name) not in known:
             known.add(squash(name))
             new.append(name)

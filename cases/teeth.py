@@ -11,6 +11,5 @@ def follow_dentist(case: Case, old_tooth: str) -> None:
     """
     findings = case.findings.filter(tooth=old_tooth)
     if not old_tooth:
-        came_with = case.findings.order_by("pk").values_list("pk", flat=True).first()
-        findings = findings.filter(pk=came_with)
+        findings = findings.filter(pk__in=case.findings.order_by("pk").values("pk")[:1])
     findings.update(tooth=case.tooth)

@@ -59,6 +59,7 @@ class Directory:
         self._manufacturers: dict[str, str] = {}
         self._names: dict[_Key, str] = {}
         self._aliases: dict[_Key, set[str]] = {}
+        self._full_aliases: dict[str, set[tuple[str, str]]] = {}
         self._published: dict[_Key, str] = {}
         self._published_aliases: dict[_Key, set[str]] = {}
         self._learn_facts()
@@ -109,6 +110,20 @@ class Directory:
         line = self._line((found[0], called)) if len(found) == 1 else None
         return (found[0], line) if line else None
 
+    def now(self, manufacturer: str, line: str) -> tuple[str, str]:
+        """Manufacturer and line by which the catalogue knows this implant.
+
+        One that was merged with another maker's lives on as that one's alias, its maker's name with
+        it. Raises `AmbiguousLineError`.
+        """
+        if (manufacturer, squash(line)) in self._names:
+            return manufacturer, line
+        found = self._full_aliases.get(squash(f"{manufacturer} {line}"), set())
+        if len(found) > 1:
+            names = sorted(" ".join(one) for one in found)
+            raise AmbiguousLineError(f"the name may mean {' or '.join(names)}")
+        return next(iter(found), (manufacturer, line))
+
     def _line(self, key: _Key) -> str | None:
         if key in self._names:
             return self._names[key]
@@ -134,8 +149,11 @@ class Directory:
     def _learn_catalogue(self) -> None:
         for name in Manufacturer.objects.values_list("name", flat=True):
             self._learn_manufacturer(name)
-        lines = Implant.objects.values_list("manufacturer__name", "name", "aliases")
+        lines = list(Implant.objects.values_list("manufacturer__name", "name", "aliases"))
         _learn_lines(lines, self._names, self._aliases)
+        for maker, name, aliases in lines:
+            for alias in aliases:
+                self._full_aliases.setdefault(squash(alias), set()).add((maker, name))
 
     def _learn_manufacturer(self, name: str, others: Iterable[str] = ()) -> None:
         for known in (*others, name):

@@ -65,7 +65,7 @@ def read_name(path: PurePosixPath, convention: Convention, known: Directory) -> 
         return None
     stem = _take_apart(path.stem)
     try:
-        manufacturer, line = _READERS[convention](path, stem, known)
+        manufacturer, line = known.now(*_READERS[convention](path, stem, known))
     except AmbiguousLineError as error:
         raise NameProblemError(str(error)) from error
     if squash(line).startswith(_NOBODY):

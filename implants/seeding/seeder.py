@@ -99,6 +99,7 @@ class Seeder:
         self._root = PurePosixPath(source.name if own else "")
         self._implants: dict[tuple[str, str], Implant] = {}
         self._without_vector: dict[int, tuple[ReferenceImage, Encoded | Exception | None]] = {}
+        self._added: list[ReferenceImage] = []
         self._judged: set[tuple[str, str, str]] = set()
 
     def seed(self, files: Iterable[SourceFile]) -> Iterator[SourceFile]:
@@ -196,6 +197,8 @@ class Seeder:
         if not reference.is_demo:
             take_over(implant)
         self._without_vector[reference.pk] = reference, plan.encoded
+        if created:
+            self._added.append(reference)
         return Outcome.ADDED if created else Outcome.KNOWN
 
     def _give_back(self, known: ReferenceImage, film: Film, plan: _Plan) -> Outcome:
@@ -217,8 +220,21 @@ class Seeder:
         self._judged.add(mark)
         return Outcome.ADDED
 
+    def _tell_doubles(self) -> None:
+        """A file that was renamed to another implant is a new film: the old row still answers."""
+        added, self._added = self._added, []
+        films = {one.sha256 for one in added}
+        same = ReferenceImage.objects.filter(sha256__in=films).order_by("pk")
+        there = list(same.select_related("implant__manufacturer"))
+        for one in added:
+            for other in there:
+                if other.sha256 == one.sha256 and other.pk < one.pk:
+                    doubt = f"the same film stands for {other.implant} too (reference {other.pk})"
+                    self.summary.doubts.append((one.source_key, doubt))
+
     def _embed(self) -> None:
         """Make the vectors that are still to be made."""
+        self._tell_doubles()
         batch, self._without_vector = self._without_vector, {}
         if not batch:
             return

@@ -17,10 +17,11 @@ class Outcome(StrEnum):
 
 @dataclass
 class Summary:
-    """Counts of outcomes by manufacturer, and why files failed."""
+    """Counts of outcomes by manufacturer, why files failed, and what else people should look at."""
 
     counts: dict[str, Counter[Outcome]] = field(default_factory=dict)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    doubts: list[tuple[str, str]] = field(default_factory=list)
 
     def count(self, manufacturer: str, outcome: Outcome) -> None:
         """Count one file."""

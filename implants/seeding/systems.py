@@ -86,7 +86,11 @@ def _there(system: System) -> Implant | None:
     if named:
         return named
     called = squash(system.name)
-    return next((one for one in lines if called in map(squash, [one.name, *one.aliases])), None)
+    own = (one for one in lines if called in map(squash, [one.name, *one.aliases]))
+    # Merged with another maker's, it is an alias there, its maker's name with it.
+    full = squash(f"{system.manufacturer} {system.name}")
+    merged = (one for one in Implant.objects.all() if full in map(squash, one.aliases))
+    return next(own, None) or next(merged, None)
 
 
 def _fill(implant: Implant, system: System, *, by_alias: bool) -> tuple[str, ...]:

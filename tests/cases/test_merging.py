@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -28,7 +29,10 @@ from cases.models import (
 )
 from implants.catalogue import add_reference
 from implants.models import Implant, Manufacturer, ReferenceImage
+from implants.published import SYSTEMS
 from implants.seeding.directory import Directory
+from implants.seeding.names import Convention, NameProblemError, read_name
+from implants.seeding.systems import complete_system
 from tests.factories import ImplantFactory, ReferenceImageFactory
 from tests.implants.conftest import film
 from tests.people import logged_in, person
@@ -190,6 +194,32 @@ def test_films_find_what_stays_by_the_merged_names(
     assert stays.aliases == ["GM Hélix", "Hélice"], "each once, and not its own name"
     for words in (["GM", "HELIX"], ["HELICE"], ["HELIX", "GM"]):
         assert Directory().line("Neodent", words) == "Helix GM"
+
+
+@pytest.mark.parametrize(
+    "name", ["ZIMMER_TAPERED_SCREW_VENT_4.0mm_1.png", "zimmer/TSV_01.png", "Zimmer TSV 4.1mm.png"]
+)
+def test_an_implant_merged_with_another_makers_is_not_made_again(curator: User, name: str) -> None:
+    [system] = [each for each in SYSTEMS if each.name == "Tapered Screw-Vent"]
+    goes = complete_system(system).implant
+    stays = ImplantFactory.create(manufacturer__name="Zimmer Biomet Dental", name="Screw-Vent T")
+    do(stays, goes, curator)
+
+    stays.refresh_from_db()
+    assert stays.aliases[:2] == ["Tapered Screw-Vent", "Zimmer Tapered Screw-Vent"]
+    named = read_name(PurePosixPath(name), Convention.AUTO, Directory())
+    assert named and (named.manufacturer, named.line) == ("Zimmer Biomet Dental", "Screw-Vent T")
+    again = complete_system(system)
+    assert (again.implant, again.created) == (stays, False)
+
+
+def test_a_name_that_two_makers_implants_go_by_is_a_problem() -> None:
+    for maker in ("Zimmer Biomet Dental", "ZimVie"):
+        ImplantFactory.create(
+            manufacturer__name=maker, name="Vent", aliases=["Zimmer Tapered Screw-Vent"]
+        )
+    with pytest.raises(NameProblemError, match="ZimVie Vent or Zimmer Biomet Dental Vent"):
+        read_name(PurePosixPath("ZIMMER_TAPERED_SCREW_VENT_4mm.png"), Convention.AUTO, Directory())
 
 
 def test_answers_and_the_story_of_a_decided_case_stay(

@@ -76,11 +76,16 @@ After an interruption, run the same command again: it goes on where it was.
             raise CommandError(message, returncode=130) from error
 
     def _report(self, summary: Summary, *, dry_run: bool) -> None:
-        for key, reason in summary.failures:
+        for key, reason in (*summary.doubts, *summary.failures):
             self.stderr.write(f"{key}: {reason}")
         if dry_run:
             self.stdout.write("Dry run: nothing was written.")
         self.stdout.write(_table(summary))
+        if summary.doubts:
+            self.stdout.write(
+                f"Films that stand for several implants: {len(summary.doubts)} (listed above)."
+                " Where a file was renamed, remove the old reference."
+            )
         if summary.failures:
             raise CommandError(f"{len(summary.failures)} failed (listed above).")
 

@@ -1,6 +1,7 @@
 """`seed_implants` from folders: what it adds, knows again, skips, reports and refuses."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,26 @@ def test_seed_knows_a_film_again_in_another_place(films: Path) -> None:
 
     assert counts(answer, "total") == [0, 0, 4, 0, 0]
     assert ReferenceImage.objects.count() == 4
+
+
+def test_seed_tells_of_a_film_that_was_renamed_to_another_implant(films: Path) -> None:
+    assert "several implants" not in seed(films)
+    old = ReferenceImage.objects.get(implant__name="BLX")
+    renamed = films / "STRAUMANN_BLT_4.5mm_1.png"
+    (films / "STRAUMANN_BLX_4.5mm_1.png").rename(renamed)
+
+    answer = seed(films)
+
+    assert counts(answer, "total") == [1, 0, 3, 0, 0]
+    told = f"{renamed.name}: the same film stands for Straumann BLX too (reference {old.pk})"
+    assert told in answer and "stand for several implants: 1 (listed above)" in answer
+    assert "several implants" not in seed(films)
+
+
+def test_seed_tells_of_a_film_that_came_for_two_implants_at_once(films: Path) -> None:
+    shutil.copy(films / "conexao" / "master_01.png", films / "STRAUMANN_BLT_4.5mm_1.png")
+
+    assert "stand for several implants: 1 (listed above)" in seed(films)
 
 
 def test_seed_takes_over_a_file_that_changed(films: Path) -> None:
