@@ -127,7 +127,7 @@ def _keep(image: CaseImage, radiograph: Radiograph) -> None:
     image.file.save(name, ContentFile(clean_copy(radiograph)), save=False)
     image.sha256 = radiograph.sha256
     image.width, image.height = radiograph.width, radiograph.height
-    image.colour = radiograph.colour
+    image.colour, image.pages = radiograph.colour, radiograph.pages
     image.state = CaseImage.State.STORED
     with transaction.atomic():
         runs.hold()

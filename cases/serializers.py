@@ -130,8 +130,8 @@ class CaseImageSerializer(serializers.ModelSerializer):
     class Meta:
         model = CaseImage
         fields = [
-            "id", "state", "refusal", "is_withdrawn", "width", "height", "image_url", "concerns",
-            "created_at",
+            "id", "state", "refusal", "is_withdrawn", "width", "height", "pages", "image_url",
+            "concerns", "created_at",
         ]  # fmt: skip
 
     def get_image_url(self, image: CaseImage) -> str | None:

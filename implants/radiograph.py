@@ -70,7 +70,8 @@ class Radiograph:
 
     `format` is the received one ("JPEG", "PNG", "WEBP", "TIFF", "HEIC", "DICOM", "PDF"), `sha256`
     that of the received bytes. `colour` is how colourful those were, 0 to 1 (a radiograph has
-    nearly none), or None where it is not known.
+    nearly none), or None where it is not known. `pages` counts the pictures in the file: the film
+    is the first, the others were not looked at.
     """
 
     image: Image.Image
@@ -79,6 +80,7 @@ class Radiograph:
     format: str
     sha256: str
     colour: float | None
+    pages: int = 1
 
 
 @stage("decode")
@@ -114,11 +116,11 @@ def clean_copy(radiograph: Radiograph) -> bytes:
 def _read(data: bytes, most_pixels: int) -> Radiograph:
     kind = _kind_of(data)
     try:
-        image, colour = _film(kind, data, most_pixels)
+        image, colour, pages = _film(kind, data, most_pixels)
     except Unreadable as error:
         raise RadiographError(error.code) from None
     digest = hashlib.sha256(data).hexdigest()
-    return Radiograph(image, image.width, image.height, kind, digest, colour)
+    return Radiograph(image, image.width, image.height, kind, digest, colour, pages)
 
 
 def _kind_of(data: bytes) -> str:
@@ -129,12 +131,12 @@ def _kind_of(data: bytes) -> str:
     raise RadiographError("unsupported_format" if known else "not_an_image")
 
 
-def _film(kind: str, data: bytes, most_pixels: int) -> tuple[Image.Image, float]:
+def _film(kind: str, data: bytes, most_pixels: int) -> tuple[Image.Image, float, int]:
     """Read here where that takes little and bounded work, in another process otherwise."""
     if plain.is_plain(kind, data):
         with pictures.opened(data) as source:
             if source.width * source.height <= most_pixels:
-                return pictures.decoded(source), pictures.colour(data, source)
+                return pictures.decoded(source), pictures.colour(data, source), 1
     pixels = read_apart(kind, data)
     with pictures.opened(pixels.pgm, pictures.HANDED_OVER) as source:
-        return pictures.decoded(source), pixels.colour
+        return pictures.decoded(source), pixels.colour, pixels.pages

@@ -48,6 +48,10 @@ WITHDRAWN_ADVICE: Promise = _(
     "The dentist edited the form, and it does not name this file now. If another film replaced it, "
     "mark the implant on that one: then only that one is compared."
 )
+PAGES_ADVICE: Promise = _(
+    "The other pages of the file were neither looked at nor compared. If the implant is on one of "
+    "them, ask the dentist for that film alone."
+)
 CONCERN_ADVICE: dict[str, Promise] = {
     Concern.PHOTOGRAPH: _(
         "A photograph of a screen or of a film on the light box distorts what is compared. Trust "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from cases.admin.advice import CONCERN_ADVICE, WITHDRAWN_ADVICE
+from cases.admin.advice import CONCERN_ADVICE, PAGES_ADVICE, WITHDRAWN_ADVICE
 from cases.candidates import Shortlist, concerns_by_image
 from cases.models import CaseImage, Finding
 from implants.doubt import Concern
@@ -47,6 +47,8 @@ def image_concerns(
 def _about(image: CaseImage, concerns: Iterable[Concern]) -> Iterator[tuple[str, Promise]]:
     if image.is_withdrawn:
         yield _("not in the submission any more"), WITHDRAWN_ADVICE
+    if image.pages > 1:
+        yield _("the first of %(count)d pages") % {"count": image.pages}, PAGES_ADVICE
     for concern in concerns:
         yield str(concern.label), CONCERN_ADVICE[concern]
 

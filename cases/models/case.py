@@ -193,6 +193,12 @@ class CaseImage(models.Model):
     width = models.PositiveIntegerField(_("width (px)"), null=True)
     height = models.PositiveIntegerField(_("height (px)"), null=True)
     colour = models.FloatField(_("colour of the received image"), null=True)
+    pages = models.PositiveIntegerField(
+        _("pages"),
+        default=1,
+        db_default=1,
+        help_text=_("Pictures in the received file; only the first was looked at"),
+    )
     is_withdrawn = models.BooleanField(
         _("withdrawn"),
         default=False,

@@ -37,13 +37,15 @@ def main(kind: str, source: BinaryIO, target: BinaryIO) -> None:
     reader = import_module(f"implants.formats.{_READERS[kind]}")
     _limit()
     try:
-        image, colour = _film(reader, source.read())
+        data = source.read()
+        image, colour = _film(reader, data)
+        pages = reader.pages(data) if hasattr(reader, "pages") else 1
         gray = image if image.mode == "I;16" else image.convert("L")
     except Unreadable as error:
         return _write(target, {"error": _blamed(error.code)})
     except MemoryError:
         return _write(target, {"error": "too_large"})
-    _write(target, {"colour": colour})
+    _write(target, {"colour": colour, "pages": pages})
     gray.save(target, "PPM")
     return None
 

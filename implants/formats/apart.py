@@ -24,10 +24,14 @@ _waiting = threading.BoundedSemaphore(3)
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """What was read: a binary PGM of 8 or 16 bits, and the hue variation of the original."""
+    """What was read: a binary PGM of 8 or 16 bits, and the hue variation of the original.
+
+    `pages` is how many pictures the file holds; the PGM is the first.
+    """
 
     pgm: bytes
     colour: float
+    pages: int
 
 
 def read_apart(kind: str, data: bytes) -> Pixels:
@@ -77,4 +81,4 @@ def _parse(output: bytes) -> Pixels:
     answer: dict[str, Any] = json.loads(head)
     if "error" in answer:
         raise Unreadable(answer["error"])
-    return Pixels(pgm, answer["colour"])
+    return Pixels(pgm, answer["colour"], answer["pages"])

@@ -31,6 +31,11 @@ def read(data: bytes) -> Image.Image:
         raise Unreadable("not_an_image") from None
 
 
+def pages(data: bytes) -> int:
+    """How many pages a PDF has that could be read."""
+    return len(pypdfium2.PdfDocument(data))
+
+
 def _draw(page: pypdfium2.PdfPage) -> Image.Image:
     shown = list(islice(page.get_objects(max_depth=4), _MOST_OBJECTS))
     contents = [found for found in shown if found.type != pdfium.FPDF_PAGEOBJ_FORM]

@@ -21,6 +21,7 @@ MIN_CONTRAST: Final = 8
 """Gray levels between the darkest and the lightest pixel: with fewer there is no picture."""
 MIN_SIDE: Final = 64
 """An implant on a film of fewer pixels a side has no threads left to compare."""
+MOST_PAGES: Final = 100
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF")
 HANDED_OVER: Final = ("PPM",)
 """The one that a reader in a process of its own writes."""
@@ -56,6 +57,8 @@ _UPRIGHT: Final = {
     8: Transpose.ROTATE_90,
 }
 
+_TIFF_SUBFILE: Final = 254
+_REDUCED: Final = 1
 _TIFF_PHOTOMETRIC: Final = 262
 _WHITE_IS_ZERO: Final = 0
 
@@ -64,6 +67,20 @@ def read(data: bytes) -> tuple[Image.Image, float]:
     """The film in mode "L" and its hue variation; raises `Unreadable`."""
     with opened(data) as source:
         return decoded(source), colour(data, source)
+
+
+def pages(data: bytes) -> int:
+    """How many pictures a file holds, up to `MOST_PAGES`; a TIFF's previews are none."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as source:
+        count = 0
+        for frame in range(MOST_PAGES):
+            try:
+                source.seek(frame)
+            except (EOFError, *_BOMB, *_DAMAGED):
+                break  # what can't be read beside the first one is no page to miss
+            tags = getattr(source, "tag_v2", {})
+            count += not tags.get(_TIFF_SUBFILE, 0) & _REDUCED
+        return max(1, count)
 
 
 def opened(data: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:

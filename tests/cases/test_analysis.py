@@ -25,6 +25,7 @@ from implants.radiograph import open_radiograph
 from implants.region import Region
 from tests.cases.conftest import candidates
 from tests.cases.test_intake import Context
+from tests.implants.foreign_films import pdf
 from tests.sandbox.process import SandboxProcess
 from webhooks.models import JotformForm
 
@@ -53,6 +54,12 @@ def analyze(sandbox: SandboxProcess, sandbox_form: JotformForm, media: Path) -> 
         return Case.objects.get(pk=case.pk)
 
     return run
+
+
+def test_the_row_says_how_many_pages_the_file_had(analyze: Analyze, film: bytes) -> None:
+    with Image.open(io.BytesIO(film)) as image:
+        case = analyze({"rx.pdf": pdf(image, more_pages=2)})
+    assert case.images.get().pages == 3
 
 
 def refusals(case: Case) -> list[str]:

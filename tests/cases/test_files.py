@@ -99,6 +99,7 @@ def test_nothing_is_withdrawn_where_the_addresses_were_deleted(
 def test_the_sweep_finds_that_a_film_was_withdrawn(
     sandbox: SandboxProcess, sandbox_form: JotformForm
 ) -> None:
+    sandbox.reset(everything=True)
     sent = sandbox.submit({"dente": "36"}, files={"a.png": b"x"}, webhook=False)
     sweep.sweep(sandbox_form)
     take_over(InboundEvent.objects.get())
@@ -123,3 +124,12 @@ def test_the_page_says_which_film_was_withdrawn_and_what_to_do(make_event: MakeE
     assert "marque o implante nela: só ela será comparada." in page
     assert "Radiografia 2:" not in page
     assert "1 arquivo retirado do envio" in page
+
+
+def test_the_page_says_that_a_film_is_the_first_of_several(make_event: MakeEvent) -> None:
+    case = take_over(make_event())
+    case.images.update(state="stored", file="uploads/x.png", pages=3)
+    Case.objects.update(state="pending")
+    browser = logged_in(person("brenda", "Revisores"))
+    page = browser.get(f"/admin/cases/case/{case.pk}/change/").content.decode()
+    assert "A primeira de 3 páginas." in page

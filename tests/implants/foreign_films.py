@@ -63,6 +63,7 @@ def pdf(
     at: tuple[float, float] = (0, 0),
     page: tuple[float, float] | None = None,
     turned: int = 0,
+    more_pages: int = 0,
 ) -> bytes:
     """A PDF with the film, lossless, at this place of the page: by default it is all of it."""
     document = pypdfium2.PdfDocument.new()
@@ -74,6 +75,8 @@ def pdf(
     sheet.insert_obj(shown)
     sheet.gen_content()
     sheet.set_rotation(turned)
+    for _ in range(more_pages):
+        document.new_page(300, 400)
     buffer = io.BytesIO()
     document.save(buffer)
     return buffer.getvalue()
