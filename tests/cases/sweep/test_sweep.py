@@ -1,87 +1,29 @@
 """Looking for what webhooks missed, against the stand-in for Jotform."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from cases import delivery, review, sweep
-from cases.disagreement import is_gone, leave_altered
-from cases.intake import open_case
-from cases.models import Case, Delivery
-from cases.notices.models import Notice
+from cases import sweep
+from cases.models import Case
 from cases.privacy.models import ErasedSubmission
-from cases.waiting import waiting_cases
-from tests.people import logged_in, person
+from tests.cases.sweep.conftest import (
+    Decided,
+    process,
+    rows,
+    submit,
+    write_into_jotform,
+)
 from tests.sandbox.process import SandboxProcess
 from webhooks.models import InboundEvent, JotformForm
 
 pytestmark = pytest.mark.django_db
-ANSWERS = {"nome": {"first": "Ana", "last": "Dias"}, "dente": "44"}
-Decided = Callable[[], Case]
-
-
-@pytest.fixture(autouse=True)
-def _clean(sandbox: SandboxProcess) -> Iterator[None]:
-    sandbox.reset(everything=True)
-    yield
-    sandbox.reset(everything=True)
-
-
-@pytest.fixture
-def form(sandbox: SandboxProcess, sandbox_form: JotformForm) -> JotformForm:
-    sandbox.reset()  # forgets the requests that mapped the questions
-    return sandbox_form
-
-
-@pytest.fixture
-def decided(
-    form: JotformForm,
-    sandbox: SandboxProcess,
-    make_case: Callable[..., Case],
-    brenda: User,
-) -> Decided:
-    """A case whose answer stands in Jotform."""
-
-    def make() -> Case:
-        sent = sandbox.submit(webhook=False)
-        case = make_case(form=form, submission_id=sent["id"], tooth="")
-        review.set_verdict(case.findings.get(), brenda, verdict="not_identifiable", implant=None)
-        review.approve(case, brenda)
-        case.refresh_from_db()
-        delivery.deliver(case.pk, case.decision_id)
-        assert case.deliveries.get().state == "sent"
-        return case
-
-    return make
-
-
-def submit(sandbox: SandboxProcess, **more: Any) -> str:
-    """A submission whose webhook got lost."""
-    return str(sandbox.submit(ANSWERS, files={"a.png": b"x"}, webhook=False, **more)["id"])
-
-
-def process() -> None:
-    """What the worker does with events that wait."""
-    for event in InboundEvent.objects.filter(state="received").order_by("pk"):
-        open_case(event.pk)
-
-
-def write_into_jotform(sandbox: SandboxProcess, case: Case, text: str) -> None:
-    """Somebody changes the answer in Jotform by hand."""
-    sandbox.set(webhook_on_edit=False)
-    field = f"submission[{case.form.qid_result}]"
-    sandbox.api("POST", f"/submission/{case.submission_id}", {field: text})
-
-
-def rows(case: Case) -> list[tuple[str, str]]:
-    return list(case.deliveries.values_list("state", "reason"))
 
 
 def command(*arguments: str) -> str:
@@ -286,160 +228,6 @@ def test_sweep_without_a_key_asks_nobody(
     assert sandbox.requests() == []
     with pytest.raises(CommandError, match="JOTFORM_API_KEY"):
         command()
-
-
-# Cases that disagree with Jotform
-
-
-def test_sweep_after_our_own_write_back_finds_nothing(form: JotformForm, decided: Decided) -> None:
-    decided()
-    found = sweep.sweep(form)
-    assert (found.seen, found.missing, found.edited, found.altered) == (1, 0, 0, 0)
-    assert not InboundEvent.objects.exists()
-
-
-def test_sweep_tells_of_an_answer_that_was_changed_and_overwrites_nothing(
-    sandbox: SandboxProcess, form: JotformForm, decided: Decided, settings: Any
-) -> None:
-    settings.EMAIL_IS_CONFIGURED = True
-    brenda = person("chefe", "Revisores")
-    brenda.email = "chefe@example.org"
-    brenda.save()
-    case = decided()
-    write_into_jotform(sandbox, case, "outra coisa")
-    assert sweep.sweep(form).altered == 1
-    assert sandbox.submission(case.submission_id)["result"] == "outra coisa"
-    assert rows(case) == [("sent", ""), ("failed", "altered")]
-    assert case in waiting_cases()
-    assert logged_in(brenda).get("/admin/").context["undelivered"] == 1
-    assert Notice.objects.filter(topic=Notice.Topic.DELIVERY).exists()
-    # Told once.
-    assert sweep.sweep(form).altered == 0
-
-
-def test_an_answer_that_was_changed_can_be_sent_again(
-    sandbox: SandboxProcess, form: JotformForm, decided: Decided, brenda: User
-) -> None:
-    case = decided()
-    text = case.deliveries.get().text
-    write_into_jotform(sandbox, case, "")
-    sweep.sweep(form)
-    page = logged_in(person("rita2", "Revisores")).get(f"/admin/cases/case/{case.pk}/change/")
-    assert page.context["can_send_again"]
-    delivery.send_again(case, brenda)
-    delivery.deliver(case.pk, case.decision_id)
-    assert sandbox.submission(case.submission_id)["result"] == text
-    assert case not in waiting_cases()
-    assert sweep.sweep(form).altered == 0
-
-
-def test_an_answer_that_was_changed_can_be_left_so(
-    sandbox: SandboxProcess, form: JotformForm, decided: Decided
-) -> None:
-    case = decided()
-    write_into_jotform(sandbox, case, "outra coisa")
-    sweep.sweep(form)
-    browser = logged_in(person("rita2", "Revisores"))
-    page = browser.get(f"/admin/cases/case/{case.pk}/change/")
-    assert page.context["was_altered"]
-    assert "Deixar como está" in page.content.decode()
-
-    browser.post(f"/admin/cases/case/{case.pk}/leave-altered/")
-
-    assert rows(case) == [("sent", ""), ("cancelled", "altered")]
-    assert case not in waiting_cases()
-    event = case.events.last()
-    assert event is not None
-    assert (event.kind, str(event.actor)) == ("alteration_left", "rita2")
-    page = browser.get(f"/admin/cases/case/{case.pk}/change/")
-    assert not page.context["was_altered"]
-    assert not page.context["can_send_again"]
-    assert "Resposta deixada como foi alterada no Jotform" in page.content.decode()
-    # Not told again, and what comes next is a correction.
-    assert sweep.sweep(form).altered == 0
-    assert sandbox.submission(case.submission_id)["result"] == "outra coisa"
-    assert delivery.may_have_been_read(case)
-
-
-def test_only_an_answer_that_was_changed_can_be_left(
-    sandbox: SandboxProcess, form: JotformForm, decided: Decided, brenda: User
-) -> None:
-    case = decided()
-    assert not leave_altered(case, brenda)
-    Delivery.objects.filter(case=case).update(state="failed", reason="not_found")
-    assert not leave_altered(case, brenda)
-    assert rows(case) == [("failed", "not_found")]
-    Delivery.objects.filter(case=case).update(state="sent", reason="")
-    write_into_jotform(sandbox, case, "")
-    sweep.sweep(form)
-    # Somebody else has just sent it again.
-    delivery.send_again(case, brenda)
-    assert not leave_altered(case, brenda)
-    assert rows(case)[-1] == ("queued", "")
-    assert "alteration_left" not in case.events.values_list("kind", flat=True)
-
-
-def test_an_answer_that_was_changed_is_followed_by_a_correction(decided: Decided) -> None:
-    """It may have been read before somebody changed it."""
-    case = decided()
-    Delivery.objects.filter(case=case).update(state="failed", reason="altered")
-    assert delivery.may_have_been_read(case)
-
-
-def test_sweep_does_not_judge_an_answer_that_is_on_its_way(
-    sandbox: SandboxProcess, form: JotformForm, decided: Decided, brenda: User
-) -> None:
-    case = decided()
-    review.reopen(case, brenda)
-    review.reject(Case.objects.get(), brenda, reason="new_film_needed")
-    write_into_jotform(sandbox, case, "outra coisa")
-    assert sweep.sweep(form).altered == 0
-
-
-def test_sweep_looks_at_an_answer_to_an_older_submission_once(
-    sandbox: SandboxProcess, form: JotformForm, decided: Decided
-) -> None:
-    """Brenda may answer weeks later: then it is in no list, and is read by itself."""
-    case = decided()
-    write_into_jotform(sandbox, case, "outra coisa")
-    future = timezone.now() + timedelta(days=5)
-    Case.objects.update(created_at=timezone.now() - timedelta(days=30))
-    form.swept_at = timezone.now() - timedelta(minutes=15)
-    form.save()
-    assert sweep.sweep(form, since=future).altered == 1
-
-
-def test_sweep_reads_again_before_it_says_that_an_answer_was_changed(
-    sandbox: SandboxProcess, form: JotformForm, decided: Decided, monkeypatch: Any
-) -> None:
-    """An answer may go out between the list and the comparison."""
-    decided()
-    monkeypatch.setattr(sweep, "result_of", lambda *_: "what stood there before")
-    assert sweep.sweep(form).altered == 0
-
-
-@pytest.mark.parametrize("for_good", [False, True])
-def test_sweep_tells_of_a_submission_that_was_deleted(
-    sandbox: SandboxProcess, form: JotformForm, make_case: Callable[..., Case], *, for_good: bool
-) -> None:
-    submission = submit(sandbox)
-    sweep.sweep(form)
-    process()
-    sandbox.delete(submission, for_good=for_good)
-    assert sweep.sweep(form).gone == 1
-    case = Case.objects.get()
-    assert is_gone(case)
-    page = logged_in(person("rita2", "Revisores")).get(f"/admin/cases/case/{case.pk}/change/")
-    assert "excluído no Jotform" in page.content.decode()
-    assert sweep.sweep(form).gone == 0
-
-
-def test_sweep_of_direct_cases_asks_nothing(
-    sandbox: SandboxProcess, form: JotformForm, make_case: Callable[..., Case]
-) -> None:
-    make_case(form=form, submission_id="direct-x", is_direct=True)
-    assert sweep.sweep(form).gone == 0
-    assert len(sandbox.requests()) == 1
 
 
 # The command
