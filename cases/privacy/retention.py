@@ -16,9 +16,10 @@ from django.utils import timezone
 from cases.delivery import OPEN
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
-from cases.privacy.files import delete_films, delete_strays
+from cases.privacy.files import delete_films
 from cases.privacy.models import AccessRecord
 from cases.privacy.personal import HARMLESS_DETAILS, PERSONAL
+from cases.privacy.strays import Strays, delete_strays
 from webhooks.models import InboundEvent
 
 logger = logging.getLogger(__name__)
@@ -26,12 +27,13 @@ ACCESS_RECORDS_KEPT: Final = timedelta(days=365)
 
 
 class Purged(NamedTuple):
-    """How much was deleted."""
+    """How much was deleted; `refused`: films without a row that are left, it may be a mistake."""
 
     cases: int
     events: int
     access_records: int
     strays: int
+    refused: list[Strays]
 
 
 def expired_cases(now: datetime | None = None) -> QuerySet[Case]:
@@ -63,16 +65,17 @@ def expired_events(now: datetime | None = None) -> QuerySet[InboundEvent]:
     return found.exclude(payload={})
 
 
-def purge_expired() -> Purged:
-    """Delete all that is due. A case whose film can't be deleted now is tried again tomorrow."""
-    return Purged(
-        cases=sum(_purge_or_tell(case) for case in expired_cases()),
-        events=expired_events().update(**PERSONAL[InboundEvent]),
-        access_records=AccessRecord.objects.filter(
-            created_at__lt=timezone.now() - ACCESS_RECORDS_KEPT
-        ).delete()[0],
-        strays=delete_strays(),
-    )
+def purge_expired(*, accept_deletions: bool = False) -> Purged:
+    """Delete all that is due. A case whose film can't be deleted now is tried again tomorrow.
+
+    `accept_deletions`: of films without a row as well those that may be a mistake.
+    """
+    cases = sum(_purge_or_tell(case) for case in expired_cases())
+    events = expired_events().update(**PERSONAL[InboundEvent])
+    old = AccessRecord.objects.filter(created_at__lt=timezone.now() - ACCESS_RECORDS_KEPT)
+    access_records = old.delete()[0]
+    strays = delete_strays(accept_deletions=accept_deletions)
+    return Purged(cases, events, access_records, strays.deleted, strays.refused)
 
 
 def _limit(now: datetime | None) -> datetime:

@@ -9,7 +9,7 @@ those that were promoted into the catalogue too (`raiox.backups.named`).
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 
@@ -18,9 +18,7 @@ from raiox.backups.copying import check_copy, copy_object, is_copy, was_made_of
 from raiox.backups.errors import BackupError, DamagedError
 from raiox.backups.named import forgotten, unnamed
 from raiox.backups.storage import Bucket
-
-_FEW: Final = 20
-"""So many may disappear at once, however few there are."""
+from raiox.common.deletions import may_be_mistake
 
 Listing = dict[str, dict[str, Any]]
 
@@ -69,7 +67,7 @@ class Copies:
             except BackupError as error:
                 self.report.failures.append((key, str(error)))
         gone = sorted(copies.keys() - originals.keys())
-        if len(gone) > max(_FEW, len(copies) // 2) and not accept_deletions:
+        if may_be_mistake(len(gone), len(copies)) and not accept_deletions:
             raise BackupError(
                 f"{len(gone)} of {len(copies)} objects are gone from {self.source.name}/{folder}. "
                 "Their copies stay where they are: put them back with --restore, or say "

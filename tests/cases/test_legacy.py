@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from cases import legacy
-from cases.privacy.files import delete_strays, films_below
+from cases.privacy.files import films_below
+from cases.privacy.strays import delete_strays
 from implants.models import ReferenceImage
 from tests.factories import ImplantFactory
 from tests.implants.conftest import film
@@ -164,10 +165,12 @@ def test_moved_films_are_deleted_when_their_time_is_over(media: Path, settings: 
     settings.RETENTION_DAYS = 90
     run("uploads", "--apply")
     kept, over = (media / "uploads/legado/2023" / f"Maria {number}.png" for number in (0, 1))
-    default_storage.save("uploads/stray.png", ContentFile(b"stray"))
-    for path, days in ((kept, 89), (over, 91), (media / "uploads/stray.png", 2)):
+    stray = media / "uploads/stray.png"
+    stray.write_bytes(b"stray")
+    for path, days in ((kept, 89), (over, 91), (stray, 2)):
         moment = time.time() - days * 86400
         os.utime(path, (moment, moment))
-    assert delete_strays() == 2
-    assert kept.exists()
+    # No row names any of them, as in a database that is not restored yet: of these the age counts.
+    assert delete_strays().deleted == 1
+    assert kept.exists() and stray.exists()
     assert not over.exists()

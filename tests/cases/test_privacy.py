@@ -214,17 +214,6 @@ def test_storage_that_fails_for_one_case_keeps_it_whole_and_stops_no_other(
     assert CaseImage.objects.get(case=full_case).state == "stored"
 
 
-def test_films_without_a_case_are_deleted_after_a_day(
-    full_case: Case, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = str(full_case.images.get().file.name)
-    stray = default_storage.save("uploads/9/stray.png", ContentFile(b"film"))
-    assert files.delete_strays() == 0
-    monkeypatch.setattr(files, "_SETTLED", timedelta(0))
-    assert files.delete_strays() == 1
-    assert (default_storage.exists(kept), default_storage.exists(stray)) == (True, False)
-
-
 def test_access_records_are_kept_for_a_year(full_case: Case) -> None:
     for days in (364, 366):
         row = AccessRecord.objects.create(what="film", case_number=days)
