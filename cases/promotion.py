@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -107,21 +106,21 @@ def promote(subject: Subject, promotion: Promotion, actor: User) -> ReferenceIma
         diameter_mm=promotion.diameter_mm,
         length_mm=promotion.length_mm,
     )
-    # Before the transaction, which must not wait for storage.
+    # What is refused here leaves no copy of the film behind.
+    _check(subject, film)
+    # Before the transaction, which must not wait for storage. A copy that no reference names in the
+    # end is not deleted here, for another promotion of this film may be about to name it: it goes
+    # at night (`cases.privacy.strays`).
     name = store_copy(subject.implant.pk, film.radiograph, place=PROMOTED)
-    film = replace(film, stored_at=name)
-    try:
-        return _added(subject, film, actor)
-    except PromotionRefused:
-        # Under the same name it may be the film of a reference that there is.
-        if not ReferenceImage.objects.filter(image=name).exists():
-            default_storage.delete(name)
-        raise
+    reference = _added(subject, replace(film, stored_at=name), actor)
+    # If it was an earlier attempt's, it may just have gone so.
+    store_copy(subject.implant.pk, film.radiograph, place=PROMOTED)
+    return reference
 
 
 @transaction.atomic
 def _added(subject: Subject, film: Film, actor: User) -> ReferenceImage:
-    _check_again(subject)
+    _check(subject, film)
     reference, created = add_film(
         subject.implant,
         film,
@@ -145,7 +144,8 @@ def _added(subject: Subject, film: Film, actor: User) -> ReferenceImage:
     return reference
 
 
-def _check_again(subject: Subject) -> None:
+@transaction.atomic
+def _check(subject: Subject, film: Film) -> None:
     """The case may have been opened again meanwhile, and the film deleted."""
     approved = Case.objects.select_for_update().filter(state=Case.State.APPROVED)
     if not approved.filter(pk=subject.case.pk).exists():
@@ -164,6 +164,8 @@ def _check_again(subject: Subject) -> None:
         )
     if known is not None:
         raise PromotionRefused(_("This film of the case is in the catalogue already."))
+    if subject.implant.references.filter(sha256=film.radiograph.sha256).exists():
+        raise PromotionRefused(_("The implant has this radiograph already."))
 
 
 def _film(image: CaseImage) -> Radiograph:
