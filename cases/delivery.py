@@ -141,10 +141,11 @@ def may_have_been_read_among(cases: Iterable[Case]) -> set[int]:
 
 def _may_stand_in_jotform() -> Q:
     written = Q(state__in=[State.SENT, State.RETRYING]) | Q(
-        state=State.FAILED, reason__in=[Reason.UNREACHABLE, Reason.OUR_FAULT, Reason.ALTERED]
+        state=State.FAILED, reason__in=[Reason.UNREACHABLE, Reason.ALTERED]
     )
-    unknown = Q(state__in=[*OPEN, State.CANCELLED], started_at__isnull=False)
-    return (written | unknown) & Q(kind=Kind.ANSWER)
+    # Without a start nothing was asked of Jotform, whoever is to blame.
+    begun = Q(state__in=[*OPEN, State.CANCELLED]) | Q(state=State.FAILED, reason=Reason.OUR_FAULT)
+    return (written | (begun & Q(started_at__isnull=False))) & Q(kind=Kind.ANSWER)
 
 
 def deliver(case_id: int, decision_id: UUID | None) -> None:
@@ -180,7 +181,10 @@ def _begin(row: Delivery) -> bool:
         _end(row, State.CANCELLED, reason=Reason.ANSWER_CAME_FIRST)
         return False
     if not row.text:  # deleted with the case's personal data: it would empty what stands there
-        _end(row, State.FAILED, reason=Reason.OUR_FAULT)
+        if row.kind == Kind.RECEIVED:  # nobody waits for it any more
+            _end(row, State.CANCELLED)
+        else:
+            _end(row, State.FAILED, reason=Reason.OUR_FAULT)
         return False
     if case.form.deliveries_paused:
         _wait(row, Reason.PAUSED, row.due_at, was_written=row.started_at is not None)
