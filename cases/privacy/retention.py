@@ -5,6 +5,7 @@ Counted from the last that was received of a submission, so that an edit gets it
 
 import logging
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Final, NamedTuple
 
 from django.conf import settings
@@ -24,22 +25,39 @@ from webhooks.models import InboundEvent
 
 logger = logging.getLogger(__name__)
 ACCESS_RECORDS_KEPT: Final = timedelta(days=365)
+_DELETED: Final = "deleted/"
+_BLANK: Final = Q(url__startswith=_DELETED)
+"""An image of which nothing is left."""
+
+
+class _Done(Enum):
+    """What of a case was deleted."""
+
+    NOTHING = auto()
+    FILMS = auto()
+    ALL = auto()
 
 
 class Purged(NamedTuple):
-    """How much was deleted; `refused`: films without a row that are left, it may be a mistake."""
+    """How much was deleted.
+
+    `films_alone`: cases whose words stay until their answer has gone out. `refused`: films without
+    a row that are left, for it may be a mistake.
+    """
 
     cases: int
     events: int
     access_records: int
     strays: int
     refused: list[Strays]
+    films_alone: int
 
 
 def expired_cases(now: datetime | None = None) -> QuerySet[Case]:
     """Cases whose time is over and that still hold something to delete.
 
-    An answer that has not gone out yet keeps its case: deleted, the dentist would read nothing.
+    An answer that has not gone out yet keeps its case's words: deleted, the dentist would read
+    nothing. Films it keeps not.
     """
     limit = _limit(now)
     events = InboundEvent.objects.filter(
@@ -55,7 +73,10 @@ def expired_cases(now: datetime | None = None) -> QuerySet[Case]:
         Case.objects.filter(created_at__lte=limit)
         .filter(Q(personal_data_deleted_at=None) | Exists(came_back) | Exists(went_on))
         .exclude(Exists(events.filter(received_at__gt=limit)))
-        .exclude(Exists(Delivery.objects.filter(case=OuterRef("pk"), state__in=OPEN)))
+        .exclude(
+            Exists(_open_answers().filter(case=OuterRef("pk"))),
+            ~Exists(CaseImage.objects.filter(case=OuterRef("pk")).exclude(_BLANK)),
+        )
     )
 
 
@@ -70,35 +91,46 @@ def purge_expired(*, accept_deletions: bool = False) -> Purged:
 
     `accept_deletions`: of films without a row as well those that may be a mistake.
     """
-    cases = sum(_purge_or_tell(case) for case in expired_cases())
+    done = [_purge_or_tell(case) for case in expired_cases()]
     events = expired_events().update(**PERSONAL[InboundEvent])
     old = AccessRecord.objects.filter(created_at__lt=timezone.now() - ACCESS_RECORDS_KEPT)
     access_records = old.delete()[0]
     strays = delete_strays(accept_deletions=accept_deletions)
-    return Purged(cases, events, access_records, strays.deleted, strays.refused)
+    return Purged(
+        done.count(_Done.ALL),
+        events,
+        access_records,
+        strays.deleted,
+        strays.refused,
+        done.count(_Done.FILMS),
+    )
 
 
 def _limit(now: datetime | None) -> datetime:
     return (now or timezone.now()) - timedelta(days=settings.RETENTION_DAYS)
 
 
-def _purge_or_tell(case: Case) -> bool:
+def _open_answers() -> QuerySet[Delivery]:
+    """A notice of receipt that waits holds nothing back: nobody misses it by then."""
+    return Delivery.objects.filter(kind=Delivery.Kind.ANSWER, state__in=OPEN)
+
+
+def _purge_or_tell(case: Case) -> _Done:
     try:
-        _purge(case)
+        return _purge(case)
     except Exception:  # storage that fails for one film must not keep all the others
         logger.exception("personal data not deleted", extra={"case_id": case.pk})
-        return False
-    return True
+        return _Done.NOTHING
 
 
-def _purge(case: Case) -> None:
+def _purge(case: Case) -> _Done:
     """Films first: what fails after them is done again, and deleting twice does no harm."""
     delete_films(case.images.all())
     with transaction.atomic():
         Case.objects.select_for_update().get(pk=case.pk)
         _blank_images(case.images.all())
-        if case.deliveries.filter(state__in=OPEN).exists():
-            return  # decided since it was chosen: its words go on another night
+        if _open_answers().filter(case=case).exists():
+            return _Done.FILMS  # the words go on another night
         Finding.objects.filter(case=case).update(**PERSONAL[Finding])
         Delivery.objects.filter(case=case).update(**PERSONAL[Delivery])
         Case.objects.filter(pk=case.pk).update(
@@ -106,13 +138,14 @@ def _purge(case: Case) -> None:
         )
         _forget_words(case.events.all())
         record(case, CaseEvent.Kind.PERSONAL_DATA_DELETED)
+    return _Done.ALL
 
 
 def _blank_images(images: QuerySet[CaseImage]) -> None:
     kept = (CaseImage.State.STORED, CaseImage.State.WAITING)
     images.filter(state__in=kept).update(state=CaseImage.State.DELETED)
     # An address names the file, and must be another one for each image of a case.
-    address = Concat(Value("deleted/"), Cast(F("pk"), TextField()))
+    address = Concat(Value(_DELETED), Cast(F("pk"), TextField()))
     images.update(**PERSONAL[CaseImage], url=address)
 
 

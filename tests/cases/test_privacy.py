@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.db import models
 from django.utils import timezone
 
-from cases import events, intake
+from cases import delivery, events, intake
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding, Search
 from cases.privacy import files, retention
@@ -123,16 +123,45 @@ def test_before_the_time_everything_stays(full_case: Case, settings: Any) -> Non
 
 
 @pytest.mark.parametrize("state", ["queued", "waiting"])
-def test_answer_that_has_not_gone_out_keeps_its_case(full_case: Case, state: str) -> None:
+def test_answer_that_has_not_gone_out_keeps_its_words_but_no_film(
+    full_case: Case, state: str
+) -> None:
+    film = str(full_case.images.get().file.name)
     grow_old()
     row = full_case.deliveries.get()
     Delivery.objects.update(state=state)
-    assert purge_expired().cases == 0
+    done = purge_expired()
+    assert (done.cases, done.films_alone) == (0, 1)
+    assert not default_storage.exists(film)
+    image = full_case.images.get()
+    assert (image.state, image.file.name, image.sha256) == ("deleted", "", "")
     row.refresh_from_db()
-    assert row.text == MARK
+    full_case.refresh_from_db()
+    assert (row.text, full_case.patient) == (MARK, MARK)
+    # Its films are gone once.
+    done = purge_expired()
+    assert (done.cases, done.films_alone) == (0, 0)
     Delivery.objects.update(state="sent")
     assert purge_expired().cases == 1
     assert MARK not in everything()
+
+
+@pytest.mark.parametrize("state", ["queued", "waiting"])
+def test_a_notice_of_receipt_that_has_not_gone_out_keeps_nothing(
+    full_case: Case, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Delivery] = []
+    monkeypatch.setattr(delivery.telling, "delivery_failed", told.append)
+    grow_old()
+    Delivery.objects.update(kind="received", state=state)
+    assert purge_expired().cases == 1
+    assert MARK not in everything()
+    # It comes due one day, and asks nobody to do anything.
+    delivery.deliver(full_case.pk, None)
+    assert full_case.deliveries.get().state == "cancelled"
+    assert not told
+    kinds = list(full_case.events.values_list("kind", flat=True))
+    assert kinds[-1] == CaseEvent.Kind.DELIVERY_CANCELLED
 
 
 def test_answer_queued_in_the_middle_of_the_deletion_keeps_its_text(

@@ -45,7 +45,8 @@ After a restore: restore_database says what comes before it.
             return
         done = purge_expired(accept_deletions=options["accept_deletions"])
         self.stdout.write(
-            f"Older than {days} days: data of {done.cases} cases and {done.events} webhooks, "
+            f"Older than {days} days: data of {done.cases} cases and {done.events} webhooks, films "
+            f"alone of {done.films_alone} cases whose answer waits, "
             f"{done.access_records} old access records, {done.strays} films without a row deleted."
         )
         if done.refused:
