@@ -1,5 +1,6 @@
 """Which backups of the database there are."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,11 @@ class Backup:
     manifest: Manifest
 
     @property
+    def name(self) -> str:
+        """What people choose it by: the stamp in its key."""
+        return _name(self.manifest.key)
+
+    @property
     def when(self) -> datetime:
         """The moment that it shows."""
         return self.manifest.taken_at
@@ -28,9 +34,28 @@ class Backup:
         return self.manifest.size
 
     @property
+    def rows(self) -> int:
+        """Of all its tables."""
+        return sum(table.rows for table in self.manifest.tables.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was no table in the database then: restored, it would be lost again."""
+        return not self.manifest.tables
+
+    @property
     def is_encrypted(self) -> bool:
         """Whether it takes a key to read it."""
         return bool(self.manifest.encryption)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A manifest in the bucket; without a `backup`, `problem` says why there is none behind it."""
+
+    name: str
+    backup: Backup | None
+    problem: str = ""
 
 
 def folder() -> str:
@@ -51,8 +76,34 @@ def newest_backup() -> Backup | None:
     """
     bucket = database_bucket()
     found = {item["Key"]: item for item in bucket.list(folder())}
-    manifests = sorted(key for key in found if key.endswith(SUFFIX))
-    return _backup(bucket, manifests[-1], found) if manifests else None
+    manifests = _manifests(found)
+    return _backup(bucket, manifests[0], found) if manifests else None
+
+
+def all_backups() -> Iterator[Found]:
+    """Those of this environment, the newest first, broken ones too. Raises `StorageError`."""
+    return _below(folder())
+
+
+def backup_before(backup: Backup) -> Backup | None:
+    """The whole one that was made before it, if there is any. Raises `StorageError`."""
+    older = (one for one in _below(_folder_of(backup.manifest.key)) if one.name < backup.name)
+    return next((one.backup for one in older if one.backup), None)
+
+
+def shrinkage(backup: Backup) -> str:
+    """What people should know if half of what the one before it held is gone, else ''.
+
+    Raises `StorageError`.
+    """
+    before = backup_before(backup)
+    if before is None or 2 * backup.rows >= before.rows:
+        return ""
+    return (
+        f"{backup.name} holds {backup.rows:,} rows, less than half of the {before.rows:,} of the "
+        f"one before it, {before.name}: was the database empty or damaged already? All of them: "
+        "manage.py restore_database --list"
+    )
 
 
 def backup_named(name: str) -> Backup:
@@ -63,10 +114,36 @@ def backup_named(name: str) -> Backup:
     stem = name.removesuffix(SUFFIX).partition(".dump")[0]
     key = (stem if "/" in stem else folder() + stem) + SUFFIX
     bucket = database_bucket()
-    found = {item["Key"]: item for item in bucket.list(key.rpartition("/")[0] + "/")}
+    found = {item["Key"]: item for item in bucket.list(_folder_of(key))}
     if key not in found:
-        raise BackupError(f"There is no backup {name} in the bucket {bucket.name}.")
+        others = ", ".join(_name(each) for each in _manifests(found)) or "none"
+        raise BackupError(
+            f"There is no backup {name} in the bucket {bucket.name}. There are: {others}."
+        )
     return _backup(bucket, key, found)
+
+
+def _below(place: str) -> Iterator[Found]:
+    bucket = database_bucket()
+    objects = {item["Key"]: item for item in bucket.list(place)}
+    for key in _manifests(objects):
+        try:
+            yield Found(_name(key), _backup(bucket, key, objects))
+        except DamagedError as error:
+            yield Found(_name(key), None, str(error))
+
+
+def _manifests(keys: Iterable[str]) -> list[str]:
+    """The newest first: keys sort by time."""
+    return sorted((key for key in keys if key.endswith(SUFFIX)), reverse=True)
+
+
+def _folder_of(key: str) -> str:
+    return key.rpartition("/")[0] + "/"
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2].removesuffix(SUFFIX)
 
 
 def _backup(bucket: Bucket, key: str, found: dict[str, dict[str, Any]]) -> Backup:

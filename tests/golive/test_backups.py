@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from raiox.backups.fingerprint import Print
 from raiox.backups.manifest import Manifest, dump_key
 from raiox.backups.newest import folder
 from raiox.backups.storage import Bucket
@@ -17,14 +18,25 @@ from tests.backups.conftest import bucket as bucket
 PLAN = Plan(url="http://127.0.0.1:1")
 
 
-def store(bucket: Bucket, hours_old: float, *, encryption: str = "age", size: int = 4) -> None:
-    """A backup as `backup_database` leaves it; `size` is what its manifest says."""
+def store(
+    bucket: Bucket,
+    hours_old: float,
+    *,
+    encryption: str = "age",
+    size: int = 4,
+    rows: int | None = 10,
+) -> None:
+    """A backup as `backup_database` leaves it; `size` and `rows` are what its manifest says.
+
+    Without `rows` it has no table.
+    """
     at = timezone.now() - timedelta(hours=hours_old)
     key = dump_key(folder(), at, encryption)
     bucket.put(key, b"dump")
     manifest = Manifest(
         dump=key, taken_at=at, database="raiox", environment="test", size=size, sha256="0" * 64,
-        encryption=encryption, postgres=16, tool=16, raiox="0.1.0", tables={},
+        encryption=encryption, postgres=16, tool=16, raiox="0.1.0",
+        tables={} if rows is None else {"cases": Print(rows, "0" * 64)},
     )  # fmt: skip
     bucket.put(manifest.key, manifest.to_json())
 
@@ -40,6 +52,20 @@ def test_backup_that_is_old(bucket: Bucket) -> None:
     assert fresh(PLAN).seen == "there is none"
     store(bucket, 27)
     assert fresh(PLAN).status == Status.FAIL
+
+
+def test_backup_of_an_empty_database(bucket: Bucket) -> None:
+    store(bucket, 50)
+    store(bucket, 5, rows=None)
+    line = fresh(PLAN)
+    assert (line.status, "without any table" in line.seen) == (Status.FAIL, True)
+
+
+def test_backup_with_less_than_half_of_the_one_before(bucket: Bucket) -> None:
+    store(bucket, 50)
+    store(bucket, 5, rows=4)
+    line = fresh(PLAN)
+    assert (line.status, "4 rows, less than half of the 10" in line.seen) == (Status.WARN, True)
 
 
 @pytest.mark.parametrize(("mode", "status"), [("production", "fail"), ("stage", "warn")])

@@ -7,6 +7,7 @@ from django.conf import settings
 from implants.management.base import ExampleCommand
 from raiox.backups.dumping import back_up
 from raiox.backups.keeping import delete_old
+from raiox.backups.newest import shrinkage
 from raiox.backups.postgres import Database
 from raiox.management.backups import configured_keys, in_words, progress_bar, told
 
@@ -16,7 +17,8 @@ class Command(ExampleCommand):
 
     help = (
         "Store a dump of the database in BACKUP_BUCKET, encrypted by BACKUP_ENCRYPTION_KEY, with "
-        "its SHA-256 and what was in it; then delete those older than BACKUP_DAYS."
+        "its SHA-256 and what was in it; then delete those older than BACKUP_DAYS. A database in "
+        "which nothing was installed is refused."
     )
     examples = """examples:
   manage.py backup_database
@@ -38,5 +40,7 @@ the next run. A backup can be opened without this program:
             with progress_bar() as bar:
                 backup = back_up(Database.configured(), keys, bar.update)
             self.stdout.write(in_words(backup))
+            if lost := shrinkage(backup):
+                self.stderr.write(lost)
             for key in delete_old(backup):
                 self.stdout.write(f"Deleted, old or broken off: {key}")

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from implants.management.base import ExampleCommand, table
 from raiox.backups.errors import BackupError
-from raiox.backups.newest import Backup, database_bucket
+from raiox.backups.newest import Backup, database_bucket, shrinkage
 from raiox.backups.postgres import Database
 from raiox.backups.restoring import check_sha256, restored
 from raiox.management.backups import chosen, configured_keys, in_words, progress_bar, told
@@ -20,7 +20,8 @@ class Command(ExampleCommand):
     help = (
         "Restore the newest backup of the database into a scratch database, compare rows and "
         "checksums of all tables, vectors included, with those noted when it was made, and drop "
-        "it again. Fails if anything differs, or if the newest backup is too old."
+        "it again. Fails if anything differs, if nothing is in it, or if the newest backup is too "
+        "old."
     )
     examples = """examples:
   manage.py verify_backup
@@ -47,6 +48,8 @@ superuser, the extension vector in template1. Run again what was broken off.
         with told():
             backup = chosen(options["backup"])
             self.stdout.write(in_words(backup))
+            if lost := shrinkage(backup):
+                self.stderr.write(lost)
             with progress_bar(2 * backup.size) as bar:
                 check_sha256(database_bucket(), backup.manifest, bar.update)
                 with restored(backup, Database.configured(), configured_keys(), bar.update):
