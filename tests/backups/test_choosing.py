@@ -18,7 +18,9 @@ from tests.backups.conftest import keys_in, on_server
 from tests.backups.test_keeping import back_up
 from tests.backups.test_restore import ours
 from tests.backups.test_round_trip import destroy, run, seed
+from tests.sandbox.process import ROOT
 
+RUNBOOK = (ROOT / "deploy/OPERACAO.md").read_text()
 RESTORES = (["restore_database", "--replace"], ["verify_backup"])
 
 
@@ -171,3 +173,6 @@ def test_what_follows_a_restore_is_told_in_the_runbook_s_order(
     [kept] = ours(database) - {database.name}
     steps = re.findall(r"^  (.+)$", said, re.MULTILINE)
     assert steps == ["migrate", f"repeat_erasures {kept}", "sweep_jotform", "purge_expired"]
+    after = RUNBOOK.split("\nraiox-manage restore_database --replace\n", 1)[1]
+    block = after.split("systemctl start", 1)[0].splitlines()
+    assert [line.split()[1] for line in block] == [step.split()[0] for step in steps]
