@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from cases.models import Case, CaseImage
 from cases.privacy.strays import delete_strays, find_strays
@@ -131,3 +134,22 @@ def test_a_film_whose_row_comes_meanwhile_is_kept(monkeypatch: pytest.MonkeyPatc
     assert delete_strays().deleted == 1
     assert there([first, second]) == 1
     assert ReferenceImage.objects.filter(image__in=[first, second]).count() == 1
+
+
+def test_in_a_bucket_it_is_the_same(
+    make_bucket: Callable[[dict[str, bytes]], str],
+    bucket_storage: Callable[[str], None],
+    make_case: MakeCase,
+) -> None:
+    old = {"uploads/9/old.png": b"film", f"{PROMOTED}9/old.png": b"film"}
+    kept = {"uploads/1/named.png": b"film", f"{PROMOTED}1/named.png": b"film"}
+    bucket = make_bucket(old | kept)
+    for stored in s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys.values():
+        stored.last_modified -= timedelta(days=3)
+    bucket_storage(bucket)
+    new = default_storage.save("uploads/9/new.png", ContentFile(b"film"))
+    assert delete_strays().deleted == 0
+    CaseImage.objects.create(case=make_case(), url="https://a/b", file="uploads/1/named.png")
+    ReferenceImageFactory.create(image=f"{PROMOTED}1/named.png")
+    assert delete_strays() == (2, [])
+    assert (there([*old]), there([*kept]), there([new])) == (0, 2, 1)
