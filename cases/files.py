@@ -8,6 +8,8 @@ from webhooks.submission import Submission, file_of
 logger = logging.getLogger(__name__)
 # More files than a person sends: each one is a download and a search.
 MAX_IMAGES = 30
+BLANK_ADDRESS = "deleted/"
+"""What stands for the address of a file that retention has deleted, with the image's id."""
 
 
 def add_images(case: Case, submission: Submission) -> int:
@@ -37,7 +39,12 @@ def mark_withdrawn(case: Case, submission: Submission) -> dict[str, int]:
 
 
 def files_differ(case: Case, submission: Submission) -> bool:
-    """Whether the submission names files that the case lacks, or not those that it has."""
+    """Whether the submission names files that the case lacks, or not those that it has.
+
+    Of a case whose films retention has deleted nobody can tell.
+    """
+    if case.images.filter(url__startswith=BLANK_ADDRESS).exists():
+        return False
     known = set(map(file_of, case.images.values_list("url", flat=True)))
     is_new = any(file_of(url) not in known for url in submission.image_urls)
     return is_new or any(_withdrawals(case, submission))
@@ -46,12 +53,13 @@ def files_differ(case: Case, submission: Submission) -> bool:
 def _withdrawals(case: Case, submission: Submission) -> tuple[list[int], list[int]]:
     """Ids of the images to mark as withdrawn, and of those to mark as there again."""
     named = set(map(file_of, submission.image_urls))
-    # Deliveries leave the addresses out, and retention deletes those that we had.
-    if not named or case.personal_data_deleted_at is not None:
-        return [], []
+    if not named:
+        return [], []  # deliveries leave the addresses out
     gone: list[int] = []
     back: list[int] = []
-    for pk, url, is_withdrawn in case.images.values_list("pk", "url", "is_withdrawn"):
+    # Retention has deleted the addresses of some.
+    kept = case.images.exclude(url__startswith=BLANK_ADDRESS)
+    for pk, url, is_withdrawn in kept.values_list("pk", "url", "is_withdrawn"):
         if is_withdrawn == (file_of(url) in named):
             (back if is_withdrawn else gone).append(pk)
     return gone, back

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from cases.delivery import OPEN
 from cases.events import record
+from cases.files import BLANK_ADDRESS
 from cases.models import Case, CaseEvent, CaseImage, Delivery, Finding
 from cases.privacy.files import delete_films
 from cases.privacy.models import AccessRecord
@@ -25,8 +26,7 @@ from webhooks.models import InboundEvent
 
 logger = logging.getLogger(__name__)
 ACCESS_RECORDS_KEPT: Final = timedelta(days=365)
-_DELETED: Final = "deleted/"
-_BLANK: Final = Q(url__startswith=_DELETED)
+_BLANK: Final = Q(url__startswith=BLANK_ADDRESS)
 """An image of which nothing is left."""
 
 
@@ -145,7 +145,7 @@ def _blank_images(images: QuerySet[CaseImage]) -> None:
     kept = (CaseImage.State.STORED, CaseImage.State.WAITING)
     images.filter(state__in=kept).update(state=CaseImage.State.DELETED)
     # An address names the file, and must be another one for each image of a case.
-    address = Concat(Value(_DELETED), Cast(F("pk"), TextField()))
+    address = Concat(Value(BLANK_ADDRESS), Cast(F("pk"), TextField()))
     images.update(**PERSONAL[CaseImage], url=address)
 
 
