@@ -40,10 +40,12 @@ def propose_mapping(
 ) -> dict[str, str]:
     """The qid for each meaning ("" where none fits); what is `given` counts and is not guessed.
 
+    Given as "", a meaning has no question.
     Raises `MappingIncomplete` when the radiographs or the result have no question.
     """
     mapping = dict(given or {})
-    unknown = sorted(set(mapping.values()) - {question.qid for question in questions})
+    named = {qid for qid in mapping.values() if qid}
+    unknown = sorted(named - {question.qid for question in questions})
     if unknown:
         raise MappingIncomplete(f"not on the form: question {', '.join(unknown)}")
     for meaning in MEANINGS:
@@ -54,6 +56,29 @@ def propose_mapping(
     if missing:
         raise MappingIncomplete(f"no question found for: {', '.join(missing)}")
     return mapping
+
+
+def stored_mapping(form_id: str) -> dict[str, str]:
+    """The qid for each meaning of a form that is connected ("" where none); else empty."""
+    form = JotformForm.objects.filter(form_id=form_id).first()
+    mapping = {meaning: str(getattr(form, f"qid_{meaning}", "")) for meaning in MEANINGS}
+    return mapping if any(mapping.values()) else {}
+
+
+def still_true(
+    stored: Mapping[str, str], questions: Sequence[JotformQuestion], given: Mapping[str, str]
+) -> dict[str, str]:
+    """What is kept of a `stored` mapping: somebody may have corrected it by hand.
+
+    That is what the form still asks and `given` says nothing of. A meaning that was left without
+    a question stays so, unless the service needs it.
+    """
+    there = {question.qid for question in questions} - set(given.values())
+    return {
+        meaning: qid
+        for meaning, qid in stored.items()
+        if meaning not in given and (qid in there or not (qid or meaning in REQUIRED))
+    }
 
 
 def _best(meaning: str, questions: Sequence[JotformQuestion]) -> str:

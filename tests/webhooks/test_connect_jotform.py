@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tests.sandbox.process import SandboxProcess
-from webhooks.connecting import MappingIncomplete, propose_mapping
+from webhooks.connecting import MEANINGS, MappingIncomplete, propose_mapping
 from webhooks.models import JotformForm
 from webhooks.resources import JotformQuestion
 
@@ -70,6 +70,83 @@ def test_connect_jotform_takes_a_mapping_by_hand(sandbox: SandboxProcess, token:
     connect(sandbox.form_id, "--tooth", "6", "--no-webhook")
     form = JotformForm.objects.get()
     assert (form.qid_tooth, form.qid_patient) == ("6", "")
+
+
+def remapped(sandbox: SandboxProcess, **qids: str) -> JotformForm:
+    """The sandbox's form, connected and then corrected in the admin."""
+    connect(sandbox.form_id, "--no-webhook")
+    JotformForm.objects.update(**{f"qid_{meaning}": qid for meaning, qid in qids.items()})
+    return JotformForm.objects.get()
+
+
+def mapping_of(form: JotformForm) -> dict[str, str]:
+    return {meaning: getattr(form, f"qid_{meaning}") for meaning in MEANINGS}
+
+
+def test_connect_jotform_again_keeps_a_mapping_that_was_corrected(
+    sandbox: SandboxProcess, token: str
+) -> None:
+    """As when the webhook's token is changed: answers go on into the question that was chosen."""
+    guessed = mapping_of(remapped(sandbox))
+    form = remapped(sandbox, result=guessed["patient"], patient=guessed["tooth"], tooth="")
+    corrected = mapping_of(form)
+
+    out = connect(sandbox.form_id)
+
+    form.refresh_from_db()
+    assert mapping_of(form) == corrected
+    assert out.count("(kept)") == len(MEANINGS)
+    hooks = sandbox.api("GET", f"/form/{sandbox.form_id}/webhooks")["content"]
+    assert [url for url in hooks.values() if url.endswith(f"/webhook/{token}")]
+
+
+def test_connect_jotform_proposes_anew_what_the_form_no_longer_asks(
+    sandbox: SandboxProcess, token: str
+) -> None:
+    guessed = mapping_of(remapped(sandbox))
+    form = remapped(sandbox, result="99", dentist="98", patient="")
+
+    out = connect(sandbox.form_id)
+
+    form.refresh_from_db()
+    assert mapping_of(form) == {**guessed, "patient": ""}
+    assert out.count("(kept)") == len(MEANINGS) - 2
+    assert "(new; it was question 99)" in out
+
+
+def test_connect_jotform_guesses_anew_when_it_is_told_to(
+    sandbox: SandboxProcess, token: str
+) -> None:
+    guessed = mapping_of(remapped(sandbox))
+    form = remapped(sandbox, patient=guessed["dentist"], dentist="")
+
+    out = connect(sandbox.form_id, "--guess", "--dry-run")
+    assert "(new; it was none)" in out
+    assert JotformForm.objects.get().qid_dentist == ""
+
+    connect(sandbox.form_id, "--guess")
+    form.refresh_from_db()
+    assert mapping_of(form) == guessed
+
+
+def test_connect_jotform_lets_an_option_take_a_question_from_what_is_kept(
+    sandbox: SandboxProcess, token: str
+) -> None:
+    guessed = mapping_of(remapped(sandbox))
+    connect(sandbox.form_id, "--tooth", guessed["patient"])
+    form = JotformForm.objects.get()
+    assert (form.qid_tooth, form.qid_patient) == (guessed["patient"], "")
+    assert {meaning: qid for meaning, qid in guessed.items() if meaning not in ("tooth", "patient")}.items() <= mapping_of(form).items()  # fmt: skip  # noqa: E501
+
+
+def test_connect_jotform_maps_a_form_that_was_only_named_in_the_admin(
+    sandbox: SandboxProcess, token: str
+) -> None:
+    JotformForm.objects.create(form_id=sandbox.form_id, title="Clínica")
+    connect(sandbox.form_id)
+    form = JotformForm.objects.get()
+    assert form.title == "Clínica"
+    assert all(mapping_of(form).values())
 
 
 def test_connect_jotform_refuses_a_question_that_is_not_on_the_form(

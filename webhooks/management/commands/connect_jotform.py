@@ -15,6 +15,8 @@ from webhooks.connecting import (
     other_services,
     propose_mapping,
     save_form,
+    still_true,
+    stored_mapping,
     webhook_address,
 )
 from webhooks.errors import JotformError, QuotaExceeded
@@ -24,7 +26,11 @@ from webhooks.resources import JotformQuestion
 class Command(BaseCommand):
     """Reads a form's questions, maps them, and registers the webhook."""
 
-    help = "Connect a Jotform form: read its questions, map them, register the webhook."
+    help = (
+        "Connect a Jotform form: read its questions, map them, register the webhook. Of a form "
+        "that is connected already the mapping stays, whoever made it; only what the form no "
+        "longer asks is proposed anew."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Each meaning can be given by hand where the proposal is wrong."""
@@ -33,6 +39,9 @@ class Command(BaseCommand):
         parser.add_argument("form_id", metavar="FORM_ID")
         for meaning in MEANINGS:
             parser.add_argument(f"--{meaning}", metavar="QID", help=f"qid of the {meaning}")
+        parser.add_argument(
+            "--guess", action="store_true", help="propose anew, whatever was kept of a known form"
+        )
         parser.add_argument("--title", default="", help="name of the form in the admin")
         parser.add_argument("--default", action="store_true", help="make it the default form")
         parser.add_argument("--no-webhook", action="store_true", help="do not register the webhook")
@@ -53,9 +62,11 @@ class Command(BaseCommand):
             client = client_from_settings()
             questions = client.get_questions(form_id)
             self._refuse_form_of_another(client.list_webhooks(form_id), options["beside"])
-            mapping = propose_mapping(questions, given)
+            stored = stored_mapping(form_id)
+            kept = {} if options["guess"] else still_true(stored, questions, given)
+            mapping = propose_mapping(questions, kept | given)
             if options["verbosity"]:
-                self._show(questions, mapping)
+                self._show(questions, mapping, stored)
             if options["dry_run"]:
                 return
             with transaction.atomic():
@@ -81,13 +92,24 @@ class Command(BaseCommand):
                 f"The form feeds {others} already; --beside connects it all the same."
             )
 
-    def _show(self, questions: list[JotformQuestion], mapping: dict[str, str]) -> None:
+    def _show(
+        self, questions: list[JotformQuestion], mapping: dict[str, str], stored: dict[str, str]
+    ) -> None:
         texts = {question.qid: question.text for question in questions}
         for meaning in MEANINGS:
             qid = mapping[meaning]
             what = f"question {qid}: {texts[qid]}" if qid else "-"
-            self.stdout.write(f"{meaning:8} {what}")
+            self.stdout.write(f"{meaning:8} {what}{_compared(qid, stored.get(meaning))}")
 
     def _registered(self, is_new: bool) -> str:
         state = "registered" if is_new else "was registered already"
         return f"webhook  {mask(webhook_address())} {state}"
+
+
+def _compared(qid: str, before: str | None) -> str:
+    """Whether it is as it was; nothing of a form that is connected for the first time."""
+    if before is None:
+        return ""
+    if qid == before:
+        return " (kept)"
+    return f" (new; it was question {before})" if before else " (new; it was none)"
