@@ -101,12 +101,25 @@ migrate() {
     fi
     say "checking the migrations"
     manage "$release" check_migrations "$@"
-    if [ -n "$(release_of current)" ]; then
-        say "backing the database up"
-        systemctl start raiox-backup-database.service 9>&- || die "the backup failed: journalctl -u raiox-backup-database"
-    fi
+    back_up "$release"
     say "migrating"
     manage "$release" migrate --no-input
+}
+
+# back_up RELEASE: whatever the database holds. Not the machine tells that: one that is new, or stands for a lost one,
+# has no release yet, and the database may be the one that everybody works with.
+back_up() {
+    local applied
+    applied=$(manage "$1" showmigrations --plan) || die "the database does not say which migrations it has"
+    if ! grep -q '^\[X\]' <<< "$applied"; then
+        say "the database is empty: nothing to back up"
+    elif [ -n "$(release_of current)" ]; then
+        say "backing the database up"
+        systemctl start raiox-backup-database.service 9>&- || die "the backup failed: journalctl -u raiox-backup-database"
+    else
+        say "backing the database up"
+        manage "$1" backup_database || die "the backup failed"
+    fi
 }
 
 come_back() {

@@ -103,6 +103,32 @@ def test_a_release_with_a_migration_is_backed_up_before_it(
     assert counted == (machine.backups[-1],)
 
 
+def test_a_machine_without_a_release_backs_up_what_others_use(
+    machine: ReleaseMachine, first: str
+) -> None:
+    """A second one, or one that stands for a lost one: the database is in use all the same."""
+    (machine.root / "opt/raiox/current").unlink()
+    backups = len(machine.backups)
+    commit = machine.commit(migration(ADDS), since=first)
+    done = machine.run("release.sh", commit)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with machine.connect() as server:
+        counted = server.execute("SELECT count(*) - 1 FROM django_migrations").fetchone()
+    assert machine.backups[backups:] == list(counted or ())
+
+
+def test_a_machine_without_a_release_migrates_nothing_that_it_can_t_back_up(
+    machine: ReleaseMachine, first: str
+) -> None:
+    before, current = machine.migrations(), machine.root / "opt/raiox/current"
+    current.unlink()
+    broken = {"raiox/management/commands/backup_database.py": "raise SystemExit('no bucket')"}
+    commit = machine.commit({**migration(ADDS), **broken}, since=first)
+    assert "the backup failed" in refused(machine.run("release.sh", commit))
+    current.symlink_to(machine.root / "opt/raiox/releases" / first)
+    assert machine.migrations() == before
+
+
 def test_an_unhealthy_release_is_taken_back(machine: ReleaseMachine, first: str) -> None:
     broken = {"raiox/wsgi.py": "raise RuntimeError", **migration(ADDS)}
     commit = machine.commit(broken, since=first)
