@@ -127,6 +127,12 @@ def targets(but: str = "", **up: str) -> Series:
     return told | probes
 
 
+def undelivered(value: str, integration: str = "telegram", **labels: str) -> Series:
+    """What Alertmanager could not tell."""
+    labels = {"job": "watch", "instance": "watch", "integration": integration, **labels}
+    return gauge("alertmanager_notifications_failed_total", value, **labels)
+
+
 RAIOX = {"job": "raiox"}
 MACHINE = {"job": "machine", "instance": "db:9100"}
 
@@ -262,6 +268,12 @@ CASES = {
         "A vigilância está cega: probe https://raiox.example/alive não responde ou não está na"
         " lista.",
         labels=probed("alive"),
+    ),
+    "avisos-nao-entregues": Case(
+        # Alertmanager 0.26 and newer count reasons apart.
+        undelivered("0x15 1 2x20", reason="clientError") | undelivered("0x40", reason="other"),
+        undelivered("0 1 2x60") | undelivered("0+1x60", integration="email"),
+        "Avisos não chegaram ao Telegram nos últimos 20 minutos.", "30m", {"instance": "watch"},
     ),
 }  # fmt: skip
 

@@ -36,7 +36,7 @@ QUERIES: Final = [
     for panel in DASHBOARD["panels"]
     for target in panel["targets"]
 ]
-_METRIC: Final = re.compile(r"\b(?:raiox|probe|node)_\w+|\bup\b(?=\{)")
+_METRIC: Final = re.compile(r"\b(?:raiox|probe|node|alertmanager)_\w+|\bup\b(?=\{)")
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -251,6 +251,27 @@ def test_the_runbook_s_own_alert_reaches_the_chat(watching: Watching, telegram: 
     )
     done = run("bash", "-c", ask)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_a_watch_that_telegram_does_not_hear_is_told(
+    watching: Watching, telegram: Loopback
+) -> None:
+    """As when the bot's token was revoked and only the application got the new one."""
+
+    def said() -> str:
+        done = run(str(WATCH / "watched.sh"), WATCH_URL=watching.alertmanager, PATH="/usr/bin:/bin")
+        return done.stderr if done.returncode else ""
+
+    assert said() == ""
+    taken = telegram.answers[TELEGRAM]
+    refusal = {"ok": False, "error_code": 401, "description": "Unauthorized"}
+    telegram.answers[TELEGRAM] = answer(
+        json.dumps(refusal).encode(), status=401, Content_Type="application/json"
+    )
+    tell(watching, "disco-cheio")
+    told = wait_for(said, 90)
+    telegram.answers[TELEGRAM] = taken
+    assert "does not reach Telegram" in told
 
 
 def test_finished_tells_only_of_our_units(tmp_path: Path) -> None:
