@@ -168,7 +168,11 @@ certificate() {
     [ "$(setting RAIOX_TLS "$SETTINGS")" = on ] ||
         say "to do" "RAIOX_TLS=on and https in PUBLIC_URL in $SETTINGS, then: systemctl restart raiox-web"
 }
-is_certificate() { [ -f "$ROOT/etc/letsencrypt/live/$1/fullchain.pem" ]; }
+# One that has run out, or does within the week, is none: certbot brings another one.
+is_certificate() {
+    local file=$ROOT/etc/letsencrypt/live/$1/fullchain.pem
+    [ -f "$file" ] && openssl x509 -checkend 604800 -noout -in "$file" > /dev/null
+}
 make_certificate() {
     certbot certonly --webroot --webroot-path /var/www/certbot --domain "$1" --email "$2" --agree-tos \
         --no-eff-email --non-interactive --deploy-hook "systemctl reload nginx"

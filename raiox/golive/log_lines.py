@@ -16,7 +16,12 @@ _SERIOUS: Final = ("error", "critical")
 _RAW: Final = "Traceback (most recent call last)"
 _SHOWN: Final = 3
 _STDIN: Final = Path("-")
-_PIPE: Final = "As root: cat /var/log/raiox/*.log | raiox-manage golive_check --logs -"
+_SILENCE: Final = timedelta(minutes=5)
+"""For so long a service may well have nothing to say, right after midnight's rotation too."""
+_PIPE: Final = (
+    "As root: cat /var/log/raiox/*.log.1 /var/log/raiox/*.log | raiox-manage golive_check --logs -"
+)
+_YOUNG: Final = "Older lines lie in *.log.1: read those too. Was nothing written before? Then fine."
 
 
 def no_errors(plan: Plan) -> Line:
@@ -27,11 +32,15 @@ def no_errors(plan: Plan) -> Line:
     if not files:
         named = ", ".join(map(str, plan.logs)) or "none named"
         return warn(f"no log files: {named}", "Name files or folders: --logs /var/log/raiox.")
-    since = datetime.now(UTC) - timedelta(hours=plan.hours)
-    lines, troubles = 0, Counter[str]()
+    now = datetime.now(UTC)
+    since = now - timedelta(hours=plan.hours)
+    lines, troubles, first = 0, Counter[str](), now
     for path in files:
         with _opened(path) as file:
-            for trouble in _judged(file, since):
+            for at, trouble in _judged(file):
+                first = min(first, at or now)
+                if at and at < since:
+                    continue
                 lines += 1
                 if trouble:
                     troubles[trouble] += 1
@@ -41,6 +50,9 @@ def no_errors(plan: Plan) -> Line:
         return fail(f"{seen}; errors: {most}", "Put them right, then look at the hours since then.")
     if not lines:
         return warn(seen, "Nothing was written: are these the files of the running service?")
+    if first - since > _SILENCE:
+        hours = (now - first).total_seconds() / 3600
+        return warn(f"{seen}, no error; the first of them is {hours:.1f} hours old", _YOUNG)
     return ok(f"{seen}, no error")
 
 
@@ -62,18 +74,17 @@ def _files(places: Iterable[Path]) -> Iterator[Path]:
             yield place
 
 
-def _judged(lines: Iterable[str], since: datetime) -> Iterator[str]:
-    """For each line since then what is wrong with it, empty if nothing is.
+def _judged(lines: Iterable[str]) -> Iterator[tuple[datetime | None, str]]:
+    """For each line its time, and what is wrong with it: empty if nothing is.
 
-    What is no line of ours has no time: it is as old as the line before it.
+    What is no line of ours has no time: it is as old as the line before it, if there is one.
     """
-    is_recent = True
+    at = None
     for text in lines:
         entry = _parsed(text)
         if entry is not None:
-            is_recent = datetime.fromisoformat(entry["time"]) >= since
-        if is_recent:
-            yield _trouble(entry) if entry else (_RAW if text.startswith(_RAW) else "")
+            at = datetime.fromisoformat(entry["time"])
+        yield at, _trouble(entry) if entry else (_RAW if text.startswith(_RAW) else "")
 
 
 def _parsed(text: str) -> dict[str, Any] | None:

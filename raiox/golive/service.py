@@ -20,6 +20,11 @@ _UP: Final = "Is the service running, and does the address lead to it?"
 _DAYS_LEFT_AT_LEAST: Final = 7
 _DAYS_LEFT_AS_RENEWED: Final = 25
 """certbot renews when 30 days are left."""
+_RENEW: Final = (
+    "certbot renew --dry-run says what is in its way (port 80, DNS); then certbot renew and "
+    "systemctl reload nginx. Does systemctl list-timers show certbot.timer? Where there was no "
+    "certificate yet: bootstrap.sh tls."
+)
 
 
 def version(plan: Plan) -> Line:
@@ -30,11 +35,22 @@ def version(plan: Plan) -> Line:
         return fail(str(error), _UP)
     if answer.status != 200:
         return fail(f"{plan.url}/healthcheck answers {answer.status}", _UP)
-    running = str(answer.json()["version"])
-    if running != settings.RAIOX_VERSION:
-        seen = f"{running} answers, {settings.RAIOX_VERSION} is installed"
-        return fail(seen, "Restart web and worker, so that they run the installed version.")
-    return ok(running)
+    told: dict[str, Any] = answer.json()
+    running, installed = _release(told), (settings.RAIOX_VERSION, settings.RAIOX_COMMIT)
+    is_known = bool(running[1] and installed[1])
+    if running == installed or (running[0] == installed[0] and not is_known):
+        return ok(_named(*running))
+    seen = f"{_named(*running)} answers, {_named(*installed)} is installed"
+    return fail(seen, "Restart web and worker, so that they run the installed version.")
+
+
+def _release(told: Mapping[str, Any]) -> tuple[str, str]:
+    """Version and commit; the latter is empty where nobody knows it, as in a developer's clone."""
+    return str(told["version"]), str(told.get("commit", ""))
+
+
+def _named(version: str, commit: str) -> str:
+    return f"{version} ({commit[:12]})" if commit else version
 
 
 def health(plan: Plan) -> Line:
@@ -101,15 +117,14 @@ def certificate(plan: Plan) -> Line:
     try:
         ends = _certificate_ends(place.hostname or "", place.port or 443)
     except ssl.SSLCertVerificationError as error:
-        return fail(f"not valid: {error.verify_message}", "Run deploy/server/bootstrap.sh tls.")
+        return fail(f"not valid: {error.verify_message}", _RENEW)
     except OSError as error:
         return fail(f"no TLS at {place.netloc}: {type(error).__name__}", _UP)
     days = (ends - time.time()) / 86400
     seen = f"valid for {days:.0f} more days"
     if days >= _DAYS_LEFT_AS_RENEWED:
         return ok(seen)
-    todo = "Is it renewed by itself? systemctl list-timers certbot.timer; certbot renew --dry-run."
-    return fail(seen, todo) if days < _DAYS_LEFT_AT_LEAST else warn(seen, todo)
+    return fail(seen, _RENEW) if days < _DAYS_LEFT_AT_LEAST else warn(seen, _RENEW)
 
 
 def _certificate_ends(host: str, port: int) -> float:

@@ -4,10 +4,12 @@ import os
 import re
 import stat
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.common.certificates import certificate
 from tests.deploy import tools
 from tests.deploy.machine import HOST, SERVER, Machine
 
@@ -168,7 +170,10 @@ def test_one_application_server_has_the_timers_and_each_remembers(machine: Machi
     assert refused.returncode != 0 and "RAIOX_TIMERS is on or off" in refused.stderr
 
 
-def test_the_certificate_comes_by_http_and_then_the_site_has_tls(server: Machine) -> None:
+def test_the_certificate_comes_by_http_and_then_the_site_has_tls(
+    server: Machine, tmp_path: Path
+) -> None:
+    new, _ = certificate(tmp_path, HOST, timedelta(days=90))
     server.set(PUBLIC_URL=f"http://{HOST}", CERTBOT_EMAIL="ops@raiox.example")
     server.make("app")
     site = server.file("/etc/nginx/sites-enabled/raiox")
@@ -176,7 +181,7 @@ def test_the_certificate_comes_by_http_and_then_the_site_has_tls(server: Machine
     live = server.file(f"/etc/letsencrypt/live/{HOST}")
     live.parent.mkdir(parents=True)
     server.fake("certbot", f'#!/bin/sh\necho "$*" > {server.state}/certbot\n'
-                 f"mkdir -p {live} && touch {live}/fullchain.pem\n")  # fmt: skip
+                 f"mkdir -p {live} && cp {new} {live}/fullchain.pem\n")  # fmt: skip
     said = server.make("tls")
     (asked,) = server.told("certbot")
     assert f"--webroot-path /var/www/certbot --domain {HOST} --email ops@raiox.example" in asked
@@ -184,6 +189,13 @@ def test_the_certificate_comes_by_http_and_then_the_site_has_tls(server: Machine
     assert any(line.startswith("to do") and "RAIOX_TLS=on" in line for line in said)
     assert server.make("tls")[-1] == "ready       0 steps changed something"
     assert server.told("certbot") == []
+    (tmp_path / "old").mkdir()
+    for days in (-1 / 1440, 5):
+        old, _ = certificate(tmp_path / "old", HOST, timedelta(days=days))
+        (live / "fullchain.pem").write_bytes(old.read_bytes())
+        assert server.make("tls")[-1] == "ready       1 steps changed something"
+        assert (live / "fullchain.pem").read_bytes() == new.read_bytes()
+        assert len(server.told("certbot")) == 1
 
 
 def test_settings_may_stand_in_quotes_as_systemd_takes_them(server: Machine) -> None:

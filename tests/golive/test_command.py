@@ -86,6 +86,30 @@ def test_a_failure_is_an_error(listed: Callable[..., str]) -> None:
         listed({"disk": Line(Status.FAIL, "full")})
 
 
+@pytest.mark.parametrize(
+    ("env", "options", "mode"),
+    [
+        ("stage", (), "stage"),
+        ("stage", ("--mode", "production"), "production"),
+        ("production", (), "production"),
+        ("local", (), "production"),
+    ],
+)
+def test_stage_is_held_to_be_stage(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, env: str, options: tuple[str, ...], mode: str
+) -> None:
+    plans: list[Plan] = []
+
+    def noted(plan: Plan) -> dict[str, Line]:
+        plans.append(plan)
+        return {"clock": ok("fine")}
+
+    monkeypatch.setattr(golive_check, "check_all", noted)
+    settings.RAIOX_ENV = env
+    call_command("golive_check", *options, stdout=StringIO())
+    assert [plan.mode for plan in plans] == [mode]
+
+
 def test_a_check_that_breaks_hides_no_other() -> None:
     def broken(_: Plan) -> Line:
         raise LookupError("Ana Dias")

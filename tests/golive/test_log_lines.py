@@ -2,6 +2,8 @@
 
 import logging
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,8 +13,11 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from raiox.common.logs import formatter
+from raiox.golive import log_lines
 from raiox.golive.line import Line, Plan, Status
 from raiox.golive.log_lines import no_errors
+from raiox.management.commands.golive_check import Command
+from raiox.settings.environment import PROJECT_DIR
 
 
 def logged(level: int, message: str, *, hours_ago: float = 0, broken: bool = False) -> str:
@@ -77,6 +82,32 @@ def test_lines_that_are_piped(web: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     with web.open() as lines:
         monkeypatch.setattr("sys.stdin", lines)
         assert check(Path("-")) == Line(Status.OK, "2 lines of 1 files in 2 hours, no error")
+
+
+def test_lines_that_begin_too_late(web: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after midnight, when *.log alone is piped: errors of before stand in *.log.1."""
+    web.write_text(logged(logging.INFO, "request", hours_ago=0.5))
+    line = check(web)
+    assert (line.status, "first of them is 0.5 hours old" in line.seen) == (Status.WARN, True)
+    assert "*.log.1" in line.todo
+    web.with_name("web.log.1").write_text(logged(logging.INFO, "request", hours_ago=5))
+    assert check(web.parent) == Line(Status.OK, "1 lines of 2 files in 2 hours, no error")
+    web.write_text(logged(logging.ERROR, "job failed", hours_ago=0.5))
+    assert check(web).status == Status.FAIL
+
+
+def test_the_pipe_that_is_told_holds_what_was_rotated(tmp_path: Path) -> None:
+    """In the check's own words, in the command's help and in the runbook."""
+    texts = [log_lines._PIPE, Command.examples, (PROJECT_DIR / "deploy/OPERACAO.md").read_text()]
+    (tmp_path / "web.log").write_text("today\n")
+    (tmp_path / "web.log.1").write_text("yesterday\n")
+    (tmp_path / "web.log.2.gz").write_text("packed\n")
+    pipes = [pipe for text in texts for pipe in re.findall(r"(cat /var/log[^|]+)\|", text)]
+    assert len(pipes) == 3
+    for pipe in pipes:
+        command = pipe.replace("/var/log/raiox", str(tmp_path))
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+        assert done.stdout == "yesterday\ntoday\n", pipe
 
 
 @pytest.fixture

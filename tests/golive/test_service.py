@@ -38,6 +38,27 @@ def test_version_of_code_that_was_not_restarted() -> None:
     assert "Restart" in line.todo
 
 
+@pytest.mark.parametrize(
+    ("running", "installed", "status", "seen"),
+    [
+        ("a" * 40, "a" * 40, Status.OK, "0.1.0 (aaaaaaaaaaaa)"),
+        ("a" * 40, "b" * 40, Status.FAIL, "0.1.0 (aaaaaaaaaaaa) answers, 0.1.0 (bbbbbbbbbbbb) is"),
+        ("a" * 40, "", Status.OK, "0.1.0 (aaaaaaaaaaaa)"),
+        ("", "b" * 40, Status.OK, "0.1.0"),
+    ],
+)
+def test_commit_of_the_running_code(
+    settings: Any, running: str, installed: str, status: Status, seen: str
+) -> None:
+    """Versions are all called the same; a release is a commit."""
+    settings.RAIOX_VERSION, settings.RAIOX_COMMIT = "0.1.0", installed
+    with serve() as server:
+        told = {"version": "0.1.0", "commit": running}
+        server.answers["/healthcheck"] = answer(json.dumps(told).encode())
+        line = service.version(Plan(url=server.origin))
+    assert (line.status, line.seen.startswith(seen)) == (status, True), line
+
+
 def test_nobody_answers() -> None:
     assert service.version(NOBODY).status == Status.FAIL
     assert service.webhook_door(NOBODY).status == Status.FAIL
@@ -140,6 +161,7 @@ def test_days_that_a_certificate_has_left(
         line = service.certificate(plan)
     assert line.status == status
     assert line.seen == f"valid for {days} more days"
+    assert ("certbot renew" in line.todo) == (status != Status.OK)
 
 
 def test_certificate_that_nobody_trusts(tmp_path: Path) -> None:
@@ -153,6 +175,7 @@ def test_certificate_that_ran_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with tls(tmp_path, -1 / 1440) as plan:
         line = service.certificate(plan)
     assert (line.status, "expired" in line.seen) == (Status.FAIL, True)
+    assert "certbot renew" in line.todo
 
 
 def test_certificate_where_there_is_no_tls() -> None:

@@ -28,7 +28,8 @@ class Command(ExampleCommand):
     examples = """examples:
   manage.py golive_check --encoder clip-vit-b-32-openai
   manage.py golive_check --mode stage --url https://stage.example --json
-  cat /var/log/raiox/*.log | raiox-manage golive_check --logs -      (on a server, as root)
+  cat /var/log/raiox/*.log.1 /var/log/raiox/*.log | raiox-manage golive_check --logs -
+    (on a server, as root; each midnight what was *.log becomes *.log.1)
   manage.py golive_check --logs /var/log/raiox --hours 2 --disk / --disk /var/lib/postgresql
 """
 
@@ -36,8 +37,9 @@ class Command(ExampleCommand):
         """What should be true, and where to look."""
         parser.add_argument("--url", default=settings.PUBLIC_URL, help="default: PUBLIC_URL")
         parser.add_argument(
-            "--mode", default="production", choices=["stage", "production"],
-            help="what RAIOX_ENV must be (default: production)",
+            "--mode", choices=["stage", "production"],
+            default="stage" if settings.RAIOX_ENV == "stage" else "production",
+            help="what RAIOX_ENV must be (default: stage where it is stage, else production)",
         )  # fmt: skip
         parser.add_argument("--encoder", default="", metavar="NAME", help="the one that answers")
         parser.add_argument(
