@@ -26,4 +26,4 @@ def check_database_is_ours(**_: Any) -> list[CheckMessage]:
         return []
     finally:
         connection.close()
-    return [Error(problem.what, hint=problem.hint, id="raiox.E011")] if problem else []
+    return [Error(problem.what, hint=problem.hint, id="raiox.E013")] if problem else []

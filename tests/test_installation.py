@@ -9,9 +9,12 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from raiox.backups.storage import Bucket
 from raiox.installation import MARK
 from raiox.installation_checks import check_database_is_ours
 from raiox.models import Installation
+from tests.backups.conftest import bucket as bucket
+from tests.stack import free_port
 
 pytestmark = pytest.mark.django_db
 
@@ -67,7 +70,7 @@ def test_the_database_of_another_environment_is_refused(settings: Any) -> None:
     assert Installation.objects.get().environment == "production"
     assert not default_storage.exists(MARK), "nothing is claimed when one of both is not ours"
     (error,) = check_database_is_ours()
-    assert error.id == "raiox.E011"
+    assert error.id == "raiox.E013"
 
 
 def test_the_bucket_of_another_environment_is_refused(settings: Any) -> None:
@@ -97,3 +100,42 @@ def test_the_embedded_database_is_nobodys(settings: Any) -> None:
     Installation.objects.create(id=1, environment="production")
     settings.DATABASES["default"]["ENGINE"] = "raiox.embedded_postgres"
     assert check_database_is_ours() == []
+
+
+@pytest.mark.parametrize("prefix", ["BACKUP", "OBJECTS_BACKUP"])
+def test_the_bucket_for_backups_of_another_environment_is_refused(
+    settings: Any, bucket: Bucket, prefix: str
+) -> None:
+    """That of the database's, and that of films' copies where it is another one."""
+    bucket.put(MARK, b"production\n")
+    if prefix == "OBJECTS_BACKUP":
+        for name in ("BUCKET", "REGION", "ENDPOINT", "KEY", "SECRET"):
+            setattr(settings, f"OBJECTS_BACKUP_{name}", getattr(settings, f"BACKUP_{name}"))
+        settings.BACKUP_KEY = ""
+    for options in ((), ("--claim",)):
+        said = refusal(*options)
+        assert f"bucket for backups {bucket.name} belongs to production, and this is stage" in said
+        assert f"Set {prefix}_BUCKET to a bucket of its own" in said
+    assert not Installation.objects.exists()
+    assert not default_storage.exists(MARK)
+
+
+def test_the_bucket_for_backups_is_claimed_too(settings: Any, bucket: Bucket) -> None:
+    check()
+    assert not list(bucket.list(MARK)), "looking writes nothing"
+    check("--claim")
+    assert bucket.read(MARK) == b"stage"
+    assert "ours" in check()
+    settings.RAIOX_ENV = "production"
+    Installation.objects.all().delete()
+    default_storage.delete(MARK)
+    assert f"{bucket.name} belongs to stage, and this is production" in refusal()
+
+
+def test_a_bucket_for_backups_that_does_not_answer_stops_no_release(
+    settings: Any, bucket: Bucket
+) -> None:
+    settings.BACKUP_BUCKET = "never-made"
+    assert "ours" in check("--claim")
+    settings.BACKUP_ENDPOINT = f"http://127.0.0.1:{free_port()}"
+    assert "ours" in check("--claim")

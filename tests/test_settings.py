@@ -238,3 +238,12 @@ def test_the_addresses_of_the_sandbox_are_well_formed(settings: Any) -> None:
     settings.JOTFORM_API_URL = "http://127.0.0.1:8001"
     settings.DOWNLOAD_EXTRA_ORIGINS = ["http://127.0.0.1:8001"]
     assert check_addresses() == []
+
+
+def test_each_check_has_an_id_of_its_own() -> None:
+    apps = ("raiox", "implants", "webhooks", "cases")
+    sources = [path for app in apps for path in (PROJECT_DIR / app).rglob("*.py")]
+    text = "\n".join(path.read_text() for path in sources)
+    ids = re.findall(r'id="(raiox\.[EW]\d+)"', text)
+    assert len(ids) > 12
+    assert sorted(ids) == sorted(set(ids))
