@@ -40,6 +40,14 @@ class Row(NamedTuple):
     needed: str
 
 
+def of_servers() -> dict[str, str]:
+    """README's table of what only the scripts of servers read: where each is given."""
+    section = (
+        (PROJECT_DIR / "README.md").read_text().split("\n## On servers\n")[1].split("\n## ")[0]
+    )
+    return dict(re.findall(r"^\| `([A-Z_]+)` \| .+ \| (.+) \|$", section, re.MULTILINE))
+
+
 def documented() -> dict[str, Row]:
     """README's table by name."""
     readme = (PROJECT_DIR / "README.md").read_text()
@@ -162,6 +170,19 @@ def _defaults(recorded: dict[str, list[object]]) -> dict[str, str]:
 
 def test_readme_names_what_the_code_reads_and_nothing_else() -> None:
     assert set(documented()) == read_in_code()
+
+
+def test_readme_names_what_stands_in_a_server_s_settings_and_what_its_scripts_read() -> None:
+    scripts = "\n".join(path.read_text() for path in (PROJECT_DIR / "deploy").rglob("*.sh"))
+    settings = (PROJECT_DIR / "deploy/server/raiox.env").read_text()
+    given = set(re.findall(r"^([A-Z_]+)=", settings, re.MULTILINE))
+    asked = set(re.findall(r'\bsetting ([A-Z_]+)(?: "\$(?:APPLICATION_)?SETTINGS")?\)', scripts))
+    asked |= set(re.findall(r"\$\{((?:RAIOX|SNAPSHOT)_(?:TIMERS|WORKERS|MACHINE))\b", scripts))
+    assert len(given) > 10 < len(asked | given)
+    assert (given | asked) - set(documented()) == set(of_servers())
+    for name, where in of_servers().items():
+        assert re.search(rf"\b{name}\b", scripts), f"no script reads {name}"
+        assert (name in given) <= (where == "`raiox.env`"), name
 
 
 def test_the_example_names_what_readme_names_and_nothing_else() -> None:
