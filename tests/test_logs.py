@@ -8,13 +8,10 @@ import pytest
 from tests.sandbox.process import wait_for
 from tests.stack import SYSTEMS, Stack, film
 
-# Procrastinate's command prints its greeting past all logging.
-GREETING = "Launching a worker on all queues"
-
 
 def lines(stack: Stack, name: str) -> list[dict[str, Any]]:
     text = (stack.folder / f"{name}.log").read_text()
-    return [json.loads(line) for line in text.splitlines() if line != GREETING]
+    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.fixture(scope="module")
