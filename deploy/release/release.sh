@@ -2,12 +2,12 @@
 # release.sh COMMIT [--accept APP.MIGRATION]... [--bundled-encoder]: lets this machine run that commit (40 digits).
 #
 # Fetches it and refuses what is not on this machine's branch: main for production, stage for stage (RAIOX_ENV in
-# /etc/raiox/raiox.env). Installs it beside the running release, backs the database up before migrations and refuses
-# those that would stop or break what runs, switches, and asks for its health; when that is bad, the code of before
-# comes back. Where the bundled encoder answers and this commit has another one, the catalogue gets its vectors before
-# the switch: one to three minutes for 1,000 references. Ends with 0 when the commit runs, with 1 and the reason when
-# not. --accept: somebody has read what check_migrations says of that one. --bundled-encoder: of a first installation,
-# whose encoder nobody has chosen yet.
+# /etc/raiox/raiox.env); also what is older than the commit that runs: the way back is rollback.sh. Installs it beside
+# the running release, backs the database up before migrations and refuses those that would stop or break what runs,
+# switches, and asks for its health; when that is bad, the code of before comes back. Where the bundled encoder answers
+# and this commit has another one, the catalogue gets its vectors before the switch: one to three minutes for 1,000
+# references. Ends with 0 when the commit runs, with 1 and the reason when not. --accept: somebody has read what
+# check_migrations says of that one. --bundled-encoder: of a first installation, whose encoder nobody has chosen yet.
 # Example: release.sh 0123456789abcdef0123456789abcdef01234567
 set -euo pipefail
 FOLDER=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
@@ -66,6 +66,14 @@ fetch() {
     git -C "$REPOSITORY" cat-file -e "refs/heads/$branch" || die "the repository has no branch $branch"
     git -C "$REPOSITORY" merge-base --is-ancestor "$1" "refs/heads/$branch" ||
         die "$1 is not on the branch $branch, which this machine runs: merge it there first"
+    refuse_older "$1" "$(basename "$(release_of current)")"
+}
+
+# refuse_older COMMIT RUNNING: a workflow of before that is run again would silently take back what came since.
+refuse_older() {
+    if [ -n "$2" ] && [ "$1" != "$2" ] && git -C "$REPOSITORY" merge-base --is-ancestor "$1" "$2" 2> /dev/null; then
+        die "$1 is older than $2, which runs: rollback.sh leads back"
+    fi
 }
 
 # install_code COMMIT RELEASE: complete, or begun anew by the next run.

@@ -248,6 +248,19 @@ def test_a_commit_that_is_not_on_the_machine_s_branch_is_refused(
     assert machine.link("current") == first
 
 
+def test_a_commit_that_is_older_than_what_runs_is_refused(
+    machine: ReleaseMachine, first: str
+) -> None:
+    """As when a workflow of last week is run again; rollback.sh leads back, releases forward."""
+    newer = machine.commit({"requirements/base.txt": "newer"}, since=first)
+    assert machine.run("release.sh", newer).returncode == 0
+    told = refused(machine.run("release.sh", first))
+    assert f"{first} is older than {newer}, which runs: rollback.sh leads back" in told
+    assert machine.answering() == machine.link("current") == newer
+    assert machine.run("rollback.sh").returncode == 0
+    assert machine.run("release.sh", newer).returncode == 0
+
+
 def test_production_runs_main_and_a_machine_of_neither_runs_nothing(
     machine: ReleaseMachine, first: str
 ) -> None:
