@@ -20,11 +20,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _stage(settings: Any, tmp_path: Any) -> None:
+def _stage(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage with a database server and a bucket, which here is a folder."""
     settings.RAIOX_ENV = "stage"
     settings.DO_SPACES_BUCKET = "raiox-stage"
-    settings.DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
+    # Connections of later tests are made by the same dictionary.
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.postgresql")
     local = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     settings.STORAGES = {
         **settings.STORAGES,
