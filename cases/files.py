@@ -23,15 +23,30 @@ def add_images(case: Case, submission: Submission) -> int:
     return len(taken)
 
 
+def lacks_some(submission: Submission) -> bool:
+    """Whether a webhook names some files of its case and not others: were those taken out?
+
+    Jotform's API can tell. What the API says is never asked of it again.
+    """
+    if submission.is_whole or submission.is_direct:
+        return False
+    case = Case.objects.filter(
+        form__form_id=submission.form_id, submission_id=submission.submission_id
+    ).first()
+    return case is not None and bool(_withdrawals(case, submission)[0])
+
+
 def mark_withdrawn(case: Case, submission: Submission) -> dict[str, int]:
     """Note the files that the submission names no longer and those that it names again.
 
     Gives back how many are `withdrawn` and how many have `returned`, where there are any.
 
-    They are kept, and their candidates count: an edit that names the new files only may mean those
-    besides the old ones. Reviewers are told, and mark the implant on the film that counts.
+    Only Jotform's API can say that a file is gone; of an edit a webhook may name the new ones.
+    Withdrawn films are kept, and their candidates count: reviewers are told, and mark the implant
+    on the film that counts.
     """
     gone, back = _withdrawals(case, submission)
+    gone = gone if submission.is_whole else []
     case.images.filter(pk__in=gone).update(is_withdrawn=True)
     case.images.filter(pk__in=back).update(is_withdrawn=False)
     counts = {"withdrawn": len(gone), "returned": len(back)}

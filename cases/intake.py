@@ -12,7 +12,7 @@ from cases.notices import telling
 from cases.privacy.models import ErasedSubmission
 from raiox.common import correlation, runs
 from webhooks.client import JotformClient, client_from_settings
-from webhooks.errors import Permanent
+from webhooks.errors import JotformError, Permanent
 from webhooks.models import InboundEvent, JotformForm
 from webhooks.submission import (
     AnswersMissing,
@@ -61,9 +61,11 @@ def mark_failed(event_id: int, reason: str) -> None:
 def read_submission(event: InboundEvent, form: JotformForm) -> Submission:
     """What the event says, completed by Jotform's API where the event lacks something."""
     try:
-        return from_event(event, form, must_have_images=bool(form.qid_images))
+        told = from_event(event, form, must_have_images=bool(form.qid_images))
     except AnswersMissing:
         pass
+    else:
+        return _with_all_files(told, event, form) if files.lacks_some(told) else told
     try:
         return _ask_jotform(client_from_settings(), event, form)
     except Permanent as error:
@@ -75,10 +77,22 @@ def read_submission(event: InboundEvent, form: JotformForm) -> Submission:
         return without_answers(event, form)
 
 
+def _with_all_files(told: Submission, event: InboundEvent, form: JotformForm) -> Submission:
+    """As Jotform's API has it; where that can't be asked now, the sweep will."""
+    try:
+        return _ask_jotform(client_from_settings(), event, form)
+    except JotformError as error:
+        logger.warning("files not read from Jotform", extra={"error": type(error).__name__})
+        return told
+
+
 def _ask_jotform(client: JotformClient, event: InboundEvent, form: JotformForm) -> Submission:
     answers = client.get_submission(event.submission_id).answers
     return from_answers(
-        {qid: answer.answer for qid, answer in answers.items()}, form, event.submission_id
+        {qid: answer.answer for qid, answer in answers.items()},
+        form,
+        event.submission_id,
+        is_whole=True,
     )
 
 

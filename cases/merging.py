@@ -265,9 +265,12 @@ def _new_aliases(survivor: Implant, merged: Implant) -> list[str]:
     Another maker's with its maker, under whose name films and published facts will look for it.
     """
     known = {squash(name) for name in (survivor.name, *survivor.aliases)}
-    full = [str(merged)] if survivor.manufacturer_id != merged.manufacturer_id else []
+    names = [merged.name, *merged.aliases]
+    if survivor.manufacturer_id != merged.manufacturer_id:
+        maker = merged.manufacturer.name
+        names += [f"{maker} {name}" for name in names if not squash(name).startswith(squash(maker))]
     new = []
-    for name in (merged.name, *full, *merged.aliases):
+    for name in names:
         if squash(name) not in known:
             known.add(squash(name))
             new.append(name)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from cases.events import record
 from cases.models import Case, CaseEvent, CaseImage, Finding
-from implants.catalogue import PROMOTED, Film, add_film, defer_embedding, store_copy
+from implants.catalogue import CASE_KEYS, PROMOTED, Film, add_film, defer_embedding, store_copy
 from implants.examination import Examination, examine
 from implants.models import Implant, ReferenceImage
 from implants.radiograph import Radiograph, RadiographError, reopen_copy
@@ -64,7 +64,7 @@ def source_key(finding: Finding, image: CaseImage) -> str:
 
 def key_prefix(case_id: int) -> str:
     """What the keys of all references from this case begin with."""
-    return f"case/{case_id}/"
+    return f"{CASE_KEYS}{case_id}/"
 
 
 def subjects(case: Case) -> list[Subject]:
@@ -113,9 +113,15 @@ def promote(subject: Subject, promotion: Promotion, actor: User) -> ReferenceIma
     # at night (`cases.privacy.strays`).
     name = store_copy(subject.implant.pk, film.radiograph, place=PROMOTED)
     reference = _added(subject, replace(film, stored_at=name), actor)
-    # If it was an earlier attempt's, it may just have gone so.
-    store_copy(subject.implant.pk, film.radiograph, place=PROMOTED)
+    _keep_copy(reference, film)
     return reference
+
+
+@transaction.atomic
+def _keep_copy(reference: ReferenceImage, film: Film) -> None:
+    """If it was an earlier attempt's, the night may just have taken it; not if its row is gone."""
+    if ReferenceImage.objects.select_for_update().filter(pk=reference.pk).exists():
+        store_copy(reference.implant_id, film.radiograph, place=PROMOTED)
 
 
 @transaction.atomic

@@ -113,7 +113,7 @@ def _lack(form: JotformForm, listed: JotformSubmission) -> str:
     if ErasedSubmission.objects.filter(digest=digest).exists():
         return ""
     answers = {qid: row.answer for qid, row in listed.answers.items()}
-    submission = from_answers(answers, form, listed.id)
+    submission = from_answers(answers, form, listed.id, is_whole=True)
     if not _is_news(submission):
         return ""
     case = Case.objects.filter(form=form, submission_id=listed.id).first()

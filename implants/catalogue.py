@@ -32,6 +32,8 @@ COPIES: Final = "referencia/raiox/"
 """Where our own copies lie, so that seeding from `referencia/` never takes them for new films."""
 PROMOTED: Final = f"{COPIES}cases/"
 """Where those of patients' films lie: nothing of them may be kept when their row is gone."""
+CASE_KEYS: Final = "case/"
+"""What the source keys of patients' films begin with: the case is found by them."""
 _PATIENTS_FOLDERS: Final = frozenset({"uploads", "clientes"})
 
 _CALIBRATION_LOCK: Final = "calibration"
@@ -171,7 +173,7 @@ def _gets_its_file_back(reference: ReferenceImage, film: Film, source_key: str, 
     place = PROMOTED if name.startswith(PROMOTED) else COPIES
     copy = film.stored_at or store_copy(reference.implant_id, film.radiograph, place=place)
     reference.image.name, reference.encoding_error = copy, ""
-    if film.stored_at and place == COPIES:
+    if film.stored_at and not reference.source_key.startswith(CASE_KEYS):
         reference.source_key = source_key
     reference.save(update_fields=["image", "encoding_error", "source_key"])
     record(reference, CHANGE, gettext("The radiograph had lost its file; it has it again."), actor)

@@ -31,7 +31,8 @@ class Submission:
     """What a dentist sent; `digest` tells whether two deliveries say the same.
 
     `fields` holds what the delivery speaks of, by the names of `FIELDS`: a question that is not
-    in it says nothing, an empty answer says that it was cleared.
+    in it says nothing, an empty answer says that it was cleared. `is_whole`: Jotform's API said it,
+    which names every file that there is; of an edit a webhook may name the new ones only.
     """
 
     form_id: str
@@ -40,6 +41,7 @@ class Submission:
     image_urls: tuple[str, ...]
     digest: str
     is_direct: bool = False
+    is_whole: bool = False
 
 
 def from_event(event: InboundEvent, form: JotformForm, *, must_have_images: bool) -> Submission:
@@ -50,14 +52,17 @@ def from_event(event: InboundEvent, form: JotformForm, *, must_have_images: bool
     """
     if event.kind == InboundEvent.Kind.DIRECT:
         return _direct(event)
-    submission = from_answers(_answers(event), form, event.submission_id)
+    is_whole = event.kind == InboundEvent.Kind.SWEPT
+    submission = from_answers(_answers(event), form, event.submission_id, is_whole=is_whole)
     if must_have_images and not submission.image_urls:
         raise AnswersMissing
     return submission
 
 
-def from_answers(answers: Answers, form: JotformForm, submission_id: str) -> Submission:
-    """Map `answers` (by qid) to what they mean on `form`."""
+def from_answers(
+    answers: Answers, form: JotformForm, submission_id: str, *, is_whole: bool = False
+) -> Submission:
+    """Map `answers` (by qid) to what they mean on `form`; `is_whole` if Jotform's API told them."""
     answers = storable(dict(answers))
     qids = {name: getattr(form, qid) for name, (qid, _) in FIELDS.items()}
     return Submission(
@@ -70,6 +75,7 @@ def from_answers(answers: Answers, form: JotformForm, submission_id: str) -> Sub
         },
         image_urls=_urls(answers.get(form.qid_images)),
         digest=_digest(answers, form),
+        is_whole=is_whole,
     )
 
 

@@ -70,8 +70,13 @@ def read(data: bytes) -> tuple[Image.Image, float]:
 
 
 def pages(data: bytes) -> int:
-    """How many pictures a file holds, up to `MOST_PAGES`; a TIFF's previews are none."""
+    """How many pictures a file holds, up to `MOST_PAGES`; previews are none.
+
+    What a camera puts beside a JPEG's picture is never a second film.
+    """
     with Image.open(io.BytesIO(data), formats=FORMATS) as source:
+        if source.format not in ("TIFF", "WEBP"):
+            return 1
         count = 0
         for frame in range(MOST_PAGES):
             try:

@@ -85,23 +85,28 @@ def all_backups() -> Iterator[Found]:
     return _below(folder())
 
 
-def backup_before(backup: Backup) -> Backup | None:
-    """The whole one that was made before it, if there is any. Raises `StorageError`."""
-    older = (one for one in _below(_folder_of(backup.manifest.key)) if one.name < backup.name)
-    return next((one.backup for one in older if one.backup), None)
-
-
-def shrinkage(backup: Backup) -> str:
-    """What people should know if half of what the one before it held is gone, else ''.
+def fullest_before(backup: Backup) -> Backup | None:
+    """Of the whole ones that were made before it and are kept, the one with the most rows.
 
     Raises `StorageError`.
     """
-    before = backup_before(backup)
+    older = (one for one in _below(_folder_of(backup.manifest.key)) if one.name < backup.name)
+    whole = (one.backup for one in older if one.backup)
+    return max(whole, key=lambda one: (one.rows, one.name), default=None)
+
+
+def shrinkage(backup: Backup) -> str:
+    """What people should know if half of what an earlier one held is gone, else ''.
+
+    Not of the one before it alone: the night after the loss that one lacks it too. Raises
+    `StorageError`.
+    """
+    before = fullest_before(backup)
     if before is None or 2 * backup.rows >= before.rows:
         return ""
     return (
-        f"{backup.name} holds {backup.rows:,} rows, less than half of the {before.rows:,} of the "
-        f"one before it, {before.name}: was the database empty or damaged already? All of them: "
+        f"{backup.name} holds {backup.rows:,} rows, less than half of the {before.rows:,} of "
+        f"{before.name}, made before it: was the database empty or damaged already? All of them: "
         "manage.py restore_database --list"
     )
 

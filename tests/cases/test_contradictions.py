@@ -105,3 +105,26 @@ def test_merged_implants_are_the_one_that_stays(
     assert told(promoted) == []
     say(promoted, ana, implants[2], implants[2])
     assert told(promoted) == [str(implants[1])]
+
+
+def test_what_a_curator_moved_for_a_decision_that_was_taken_back_is_told(
+    promoted: Case, ana: User, implants: list[Implant]
+) -> None:
+    first = ReferenceImage.objects.order_by("pk")[0]
+    say(promoted, ana, implants[3], implants[1])
+    assert told(promoted) == [str(implants[0])]
+    move_references([first.pk], implants[3], ana)
+    assert told(promoted) == []
+    say(promoted, ana, implants[0], implants[1])
+    assert told(promoted) == [str(implants[3])]
+
+
+def test_a_rejection_that_was_taken_back_is_no_reason_to_believe_an_earlier_word(
+    promoted: Case, ana: User, implants: list[Implant]
+) -> None:
+    review.reopen(promoted, ana)
+    review.reject(promoted, ana, reason="not_an_implant")
+    first = ReferenceImage.objects.order_by("pk")[0]
+    move_references([first.pk], implants[3], ana)
+    review.reopen(promoted, ana)
+    assert told(promoted) == [str(implants[3])]

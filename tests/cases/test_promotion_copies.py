@@ -117,3 +117,23 @@ def test_a_copy_that_was_cleared_away_meanwhile_is_stored_again(
     monkeypatch.setattr(promotion, "_added", cleared)
     reference = promote(subjects(approved)[0], Promotion(REGION, has_consent=True), both)
     assert default_storage.exists(str(reference.image.name))
+
+
+def test_a_film_erased_right_after_its_promotion_is_not_stored_again(
+    both: User,
+    approved: Case,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    added = promotion._added
+
+    def erased(*arguments: Any) -> ReferenceImage:
+        with django_capture_on_commit_callbacks(execute=True):
+            reference = added(*arguments)
+            erase(holding_of_case(approved))
+        return reference
+
+    monkeypatch.setattr(promotion, "_added", erased)
+    promote(subjects(approved)[0], Promotion(REGION, has_consent=True), both)
+    assert promoted_files(media) == []

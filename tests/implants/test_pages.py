@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from implants.formats.plain import MOST_PIXELS
 from implants.radiograph import open_radiograph
 from tests.implants import foreign_films as files
 from tests.implants.test_radiograph import film
@@ -30,6 +31,15 @@ def tiff(*subfiles: int) -> bytes:
     return buffer.getvalue()
 
 
+def large_photograph() -> bytes:
+    """More pixels than are read where films are served, and another picture behind the first."""
+    buffer = io.BytesIO()
+    large = film().resize((film().width * 30, film().height * 30))
+    assert large.width * large.height > MOST_PIXELS
+    large.save(buffer, "MPO", save_all=True, append_images=[film()])
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "pages"),
     [
@@ -42,12 +52,14 @@ def tiff(*subfiles: int) -> bytes:
         pytest.param(saved("WEBP", film().rotate(90), lossless=True), 2, id="moving WebP"),
         pytest.param(saved("PNG"), 1, id="PNG"),
         pytest.param(saved("JPEG"), 1, id="JPEG"),
+        pytest.param(large_photograph(), 1, id="large JPEG with a preview"),
     ],
 )
 def test_pages_are_counted(data: bytes, pages: int) -> None:
     radiograph = open_radiograph(data)
     assert radiograph.pages == pages
-    assert (radiograph.width, radiograph.height) == film().size
+    size = film().size
+    assert (radiograph.width, radiograph.height) in (size, (size[0] * 30, size[1] * 30))
 
 
 def test_a_page_that_is_damaged_is_none_to_miss() -> None:

@@ -135,6 +135,23 @@ def test_reference_renamed_in_its_bucket_leaves_its_old_name_to_another_film(
     assert seed(source) == "total 0 0 2 0 0"
 
 
+def test_film_of_a_case_that_gets_its_file_from_the_bucket_stays_the_cases(
+    make_bucket: MakeBucket, bucket_storage: Callable[[str], None]
+) -> None:
+    """As films were promoted before they had a folder of their own."""
+    key = "referencia/straumann/blx_01.png"
+    bucket = make_bucket({key: film(1)})
+    bucket_storage(bucket)
+    seed(f"s3://{bucket}/referencia")
+    of_a_case = "case/1/image/1/finding/1"
+    ReferenceImage.objects.update(source_key=of_a_case, image="referencia/raiox/1/x.png")
+
+    seed(f"s3://{bucket}/referencia")
+
+    reference = ReferenceImage.objects.get()
+    assert (reference.source_key, stored_name(reference)) == (of_a_case, key)
+
+
 def test_references_of_another_bucket_are_copied(
     make_bucket: MakeBucket, bucket_storage: Callable[[str], None]
 ) -> None:
