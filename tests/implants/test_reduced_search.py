@@ -118,7 +118,8 @@ def test_one_process_helps_to_look_at_a_large_catalogue(large: Encoder) -> None:
     with looked_at() as plans:
         helped = [search(one, encoder_id=large.pk) for one in asked]
 
-    assert re.findall(r"Workers Planned: (\d+)", plans[0]) == ["1"]
+    # With costs of nothing the sample may get a helper of its own, as the statistics happen to be.
+    assert set(re.findall(r"Workers Planned: (\d+)", plans[0])) == {"1"}
     assert "Parallel Seq Scan on reduced_vectors v" in plans[0]
     assert helped == alone
 
