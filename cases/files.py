@@ -14,9 +14,8 @@ BLANK_ADDRESS = "deleted/"
 
 def add_images(case: Case, submission: Submission) -> int:
     """One row per file that was not there yet, up to the limit; the count of new ones."""
-    known = set(map(file_of, case.images.values_list("url", flat=True)))
-    new = [url for url in submission.image_urls if file_of(url) not in known]
-    taken = new[: max(0, MAX_IMAGES - len(known))]
+    new = _new(case, submission)
+    taken = new[: max(0, MAX_IMAGES - case.images.count())]
     CaseImage.objects.bulk_create(CaseImage(case=case, url=url) for url in taken)
     if len(taken) < len(new):
         logger.warning("files left out", extra={"case_id": case.pk, "count": len(new) - len(taken)})
@@ -60,9 +59,13 @@ def files_differ(case: Case, submission: Submission) -> bool:
     """
     if case.images.filter(url__startswith=BLANK_ADDRESS).exists():
         return False
+    return bool(_new(case, submission)) or any(_withdrawals(case, submission))
+
+
+def _new(case: Case, submission: Submission) -> list[str]:
+    """The addresses of files that the case lacks."""
     known = set(map(file_of, case.images.values_list("url", flat=True)))
-    is_new = any(file_of(url) not in known for url in submission.image_urls)
-    return is_new or any(_withdrawals(case, submission))
+    return [url for url in submission.image_urls if file_of(url) not in known]
 
 
 def _withdrawals(case: Case, submission: Submission) -> tuple[list[int], list[int]]:

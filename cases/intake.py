@@ -78,7 +78,7 @@ def read_submission(event: InboundEvent, form: JotformForm) -> Submission:
 
 
 def _with_all_files(told: Submission, event: InboundEvent, form: JotformForm) -> Submission:
-    """As Jotform's API has it; where that can't be asked now, the sweep will."""
+    """As Jotform's API has it; where that can't be asked now, the sweep will, of recent ones."""
     try:
         return _ask_jotform(client_from_settings(), event, form)
     except JotformError as error:
